@@ -1,0 +1,270 @@
+"""The course's data: small, real, checked at the first reading, and the same on every machine.
+
+``data/README.md`` says what each file holds and where it comes from. Needs NumPy and nothing
+else; Keras is imported only where the full MNIST is asked for.
+"""
+
+import contextlib
+import hashlib
+import io
+import os
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+Digits = tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
+
+
+@dataclass(frozen=True)
+class DataFile:
+    """A file of ``data/``: its name, what it must be, and the script that makes it again."""
+
+    name: str
+    size: int  # bytes
+    sha256: str
+    script: str
+
+
+# The one place for the size and SHA-256 of each file. Everything else reads them here, and
+# tests compare the file and its row in data/README.md with them.
+DIGITS_FILE = DataFile(
+    name="mnist_5k.npz",
+    size=3_925_470,
+    sha256="abf8cc0ac601f3c4458f7d9db335977f212e82bb874d551c1a5f22a0869f15d1",
+    script="tools/build_mnist_5k.py",
+)
+FILES = (DIGITS_FILE,)
+
+TRAINING_DIGITS = 4_000  # the first rows of the file; the other 1,000 are for testing
+TEN_DIGITS = (70, 231, 34, 321, 356, 257, 253, 41, 47, 165)  # test rows, chosen by eye
+DOWNLOAD_TIMEOUT = 20.0  # seconds without an answer
+
+_PACKAGE = Path(__file__).resolve().parent
+_FOLDERS = (_PACKAGE.parent / "data", _PACKAGE / "_data")  # a clone; an installed package
+_checked: dict[Path, tuple[int, int]] = {}  # files found right, with their size and time
+
+
+class DataError(RuntimeError):
+    """A data file is missing or damaged, or cannot be fetched.
+
+    The message names the file, what was expected, what was found, and how to restore it.
+    """
+
+
+@dataclass(frozen=True)
+class FileReport:
+    """What ``describe_files`` says about one file."""
+
+    name: str
+    path: Path  # where it is, or where it should be
+    sha256: str  # the expected one
+    ok: bool
+    problem: str  # one line; empty if ok
+    restore: str  # one line: the command that brings the file back
+
+
+def load_digits(*, full: bool = False) -> Digits:
+    """Return the course's handwritten digits as ``(images, labels), (images, labels)``.
+
+    The first pair is for training, the second for testing. Images are uint8 grey levels of
+    shape (n, 28, 28), 0 for the black paper and 255 for white ink; labels are uint8 of shape
+    (n,), 0 to 9. The arrays are yours to change.
+
+    Without ``full``: 4,000 and 1,000 real MNIST digits, 400 and 100 a class, in a fixed mixed
+    order, from ``data/mnist_5k.npz``. With ``full=True``: all 60,000 and 10,000 of MNIST through
+    ``keras.datasets.mnist``, which downloads 11 MB the first time.
+
+    >>> (train_images, train_labels), (test_images, test_labels) = load_digits()
+    >>> train_images.shape, train_images.dtype.name, train_labels.shape
+    ((4000, 28, 28), 'uint8', (4000,))
+    >>> test_images.shape, test_labels[:10].tolist()
+    ((1000, 28, 28), [5, 1, 3, 1, 2, 6, 6, 1, 8, 5])
+
+    Raises:
+        TypeError: ``full`` is not True or False.
+        DataError: the file is missing or damaged, or the download failed.
+
+    Source: MNIST, by Y. LeCun, C. Cortes and C. J. C. Burges, CC BY-SA 3.0.
+    """
+    if not isinstance(full, bool):
+        raise TypeError(f"full: expected True or False, got {full!r} ({type(full).__name__}).")
+    if full:
+        return _load_full_mnist()
+    with np.load(io.BytesIO(read_file(DIGITS_FILE)), allow_pickle=False) as arrays:
+        images, labels = arrays["images"], arrays["labels"]
+    train, test = slice(None, TRAINING_DIGITS), slice(TRAINING_DIGITS, None)
+    return (images[train], labels[train]), (images[test], labels[test])
+
+
+def ten_digits() -> np.ndarray:
+    """Return the ten digits that go through the whole course, one of each class, 0 to 9 in order.
+
+    uint8 grey levels of shape (10, 28, 28), from the test digits of ``load_digits()``, so that no
+    model of the course has been trained on them.
+
+    >>> ten_digits().shape
+    (10, 28, 28)
+
+    Raises:
+        DataError: the file is missing or damaged.
+    """
+    _, (images, _) = load_digits()
+    return images[list(TEN_DIGITS)]
+
+
+def read_file(file: DataFile) -> bytes:
+    """Return the bytes of a data file after comparing size and SHA-256 with what they must be.
+
+    A file that was found right is not compared again in the same process, unless it changes.
+
+    Raises:
+        DataError: the file is missing, cannot be read, or has another content.
+    """
+    path = _find(file)
+    try:
+        content = path.read_bytes()
+        status = path.stat()
+    except OSError as error:
+        raise DataError(_message(file, path, _why(error))) from error
+    stamp = (status.st_size, status.st_mtime_ns)
+    if _checked.get(path) != stamp:
+        sha256 = hashlib.sha256(content).hexdigest()
+        if (len(content), sha256) != (file.size, file.sha256):
+            found = f"{len(content)} bytes, SHA-256 {sha256}"
+            raise DataError(_message(file, path, found))
+        _checked[path] = stamp
+    return content
+
+
+def describe_files() -> list[FileReport]:
+    """Compare every data file with its checksum, afresh, and report each in one line.
+
+    >>> for report in describe_files():
+    ...     print(report.name, report.ok)
+    mnist_5k.npz True
+    """
+    reports = []
+    for file in FILES:
+        path = _find(file)
+        _checked.pop(path, None)
+        problem = ""
+        try:
+            read_file(file)
+        except DataError as error:
+            if isinstance(error.__cause__, OSError):
+                problem = _why(error.__cause__)
+            else:
+                problem = "not the file that the course was written with (damaged or changed)"
+        restore = _restore(file, path)[0]
+        reports.append(FileReport(file.name, path, file.sha256, not problem, problem, restore))
+    return reports
+
+
+def _find(file: DataFile) -> Path:
+    """Return where the file is, or, if it is nowhere, where it should be."""
+    for folder in _FOLDERS:
+        if (folder / file.name).exists():
+            return folder / file.name
+    clone, installed = _FOLDERS
+    return (installed if installed.is_dir() else clone) / file.name
+
+
+def _why(error: OSError) -> str:
+    if isinstance(error, FileNotFoundError):
+        return "no such file"
+    return f"a file that cannot be read ({error.strerror or error})"
+
+
+def _restore(file: DataFile, path: Path) -> list[str]:
+    """Return the ways to bring a file back, the quickest first."""
+    if path.parent == _FOLDERS[0]:
+        return [f"git checkout -- data/{file.name}", f"python {file.script}"]
+    command = "pip install --force-reinstall --no-deps"
+    return [f'{command} "{_distribution_address()}"']
+
+
+def _distribution_address() -> str:
+    """Return what pip installs the course from: the repository named in its metadata."""
+    from importlib import metadata
+
+    name = "from-tensor-to-resnet"
+    with contextlib.suppress(metadata.PackageNotFoundError):
+        for entry in metadata.metadata(name).get_all("Project-URL") or []:
+            label, _, address = entry.partition(", ")
+            if label == "Repository":
+                return f"{name} @ git+{address}"
+    return name
+
+
+def _message(file: DataFile, path: Path, found: str) -> str:
+    ways = _restore(file, path)
+    if path.parent == _FOLDERS[0]:
+        place = f"in {path.parent.parent}"
+    else:
+        place = "then restart the kernel"
+    return "\n".join(
+        [
+            f"The data file {file.name} is missing or damaged.",
+            f"  file:     {path}",
+            f"  expected: {file.size} bytes, SHA-256 {file.sha256}",
+            f"  found:    {found}",
+            f"  restore:  {ways[0]}    ({place})",
+            *(f"  or:       {way}    (needs a network)" for way in ways[1:]),
+        ]
+    )
+
+
+def _load_full_mnist() -> Digits:
+    """Load MNIST through Keras; Keras compares the SHA-256 of its cached file itself."""
+    from keras.datasets import mnist
+
+    before = _stamps(_keras_cache())
+    try:
+        with _socket_timeout(DOWNLOAD_TIMEOUT):
+            return mnist.load_data()
+    except Exception as error:  # Keras itself raises a plain Exception
+        for path, stamp in _stamps(_keras_cache()).items():
+            if stamp != before.get(path):  # written just now, and not what it should be
+                with contextlib.suppress(OSError):
+                    path.unlink()
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise DataError(
+            "The full MNIST cannot be loaded.\n"
+            f"  file:     {_keras_cache()[0]}\n"
+            "  expected: that file as Keras distributes it, or a network to download 11 MB\n"
+            f"  found:    {reason}\n"
+            "  restore:  try again with a network, or copy the file there from another machine;\n"
+            "            load_digits() without full=True needs no network"
+        ) from error
+
+
+def _keras_cache() -> list[Path]:
+    """Return the places where Keras may keep MNIST, the usual one first.
+
+    Keras goes to the temporary folder if the usual place cannot be written to.
+    """
+    usual = Path(os.environ.get("KERAS_HOME", "~/.keras")).expanduser()
+    return [folder / "datasets" / "mnist.npz" for folder in (usual, Path("/tmp/.keras"))]
+
+
+def _stamps(paths: list[Path]) -> dict[Path, tuple[int, int]]:
+    stamps = {}
+    for path in paths:
+        with contextlib.suppress(OSError):
+            status = path.stat()
+            stamps[path] = (status.st_size, status.st_mtime_ns)
+    return stamps
+
+
+@contextlib.contextmanager
+def _socket_timeout(seconds: float) -> Iterator[None]:
+    """Let new sockets give up after so many seconds without an answer; Keras sets no limit."""
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(seconds)
+    try:
+        yield
+    finally:
+        socket.setdefaulttimeout(before)

@@ -1,0 +1,80 @@
+"""The map of the course: which lessons there are, what each needs and introduces."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from course_utils.diagrams import Diagram
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """One lesson, as the metadata of its notebook describe it.
+
+    ``needs`` holds file names without their ending, ``introduces`` the public ``tf.`` and
+    ``keras.`` names that no earlier lesson uses.
+    """
+
+    file: str
+    number: str
+    title: str
+    question: str
+    minutes: int
+    needs: tuple[str, ...]
+    introduces: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """The file name without its ending, such as ``01_tensors``."""
+        return self.file.removesuffix(".ipynb")
+
+
+def lessons() -> list[Lesson]:
+    """Return all lessons in order.
+
+    Raises:
+        FileNotFoundError: the installed course is incomplete.
+    """
+    path = Path(__file__).with_name("lessons.json")
+    try:
+        entries = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise FileNotFoundError(
+            "The map of the course (course_utils/lessons.json) is missing. "
+            "Install the course again, or write the map with `make refresh`."
+        ) from error
+    return [
+        Lesson(**entry | {key: tuple(entry[key]) for key in ("needs", "introduces")})
+        for entry in entries
+    ]
+
+
+def lesson(which: str) -> Lesson:
+    """Return a lesson by its number or by its file name without the ending.
+
+    Raises:
+        ValueError: there is no such lesson.
+
+    >>> lesson("00").number
+    '00'
+    """
+    every = lessons()
+    for one in every:
+        if which in (one.number, one.name):
+            return one
+    have = ", ".join(one.number for one in every) or "none yet"
+    raise ValueError(f"There is no lesson {which!r}. There are: {have}.")
+
+
+def show_map() -> "Diagram":
+    """Return the course as a picture: a box a lesson, an arrow to each lesson that needs it."""
+    from course_utils.diagrams import draw_graph
+
+    # The names hold all that the picture shows, so that a comparison of texts notices a change.
+    every = lessons()
+    boxes = {one.name: f"{one.number} {one.title}, {one.minutes} min" for one in every}
+    nodes = {boxes[one.name]: {"kind": "input" if not one.needs else "operation"} for one in every}
+    edges = [(boxes[need], boxes[one.name]) for one in every for need in one.needs]
+    return draw_graph(nodes, edges, title="The lessons, and what each needs")

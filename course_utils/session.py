@@ -1,0 +1,130 @@
+"""Start a lesson: TensorFlow imported without its start-up noise, seeds set, figures styled."""
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterator
+
+OLDEST_TENSORFLOW = (2, 18)
+
+
+def is_quiet() -> bool:
+    """Say whether output is being recorded or compared, so that progress bars stay away.
+
+    True where the environment variable ``COURSE_QUIET`` is ``1``, as it is under test.
+    """
+    return os.environ.get("COURSE_QUIET") == "1"
+
+
+@contextlib.contextmanager
+def muted_stderr() -> Iterator[None]:
+    """Send everything written to file descriptor 2 to nowhere while the block runs.
+
+    TensorFlow's C++ code writes there at import, past Python's ``sys.stderr`` and whatever
+    ``TF_CPP_MIN_LOG_LEVEL`` says. Exceptions raised in the block pass through unchanged.
+    """
+    with contextlib.suppress(AttributeError, OSError, ValueError):
+        sys.stderr.flush()
+    try:
+        saved = os.dup(2)
+    except OSError:  # no such descriptor, as under pythonw on Windows: nothing to mute
+        yield
+        return
+    sink = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(sink, 2)
+        yield
+    finally:
+        with contextlib.suppress(AttributeError, OSError, ValueError):
+            sys.stderr.flush()
+        os.dup2(saved, 2)
+        os.close(saved)
+        os.close(sink)
+
+
+def import_tensorflow():
+    """Import TensorFlow without its start-up noise and return the module.
+
+    Keras computes with TensorFlow, whatever its settings file says, and oneDNN stays as
+    TensorFlow sets it. On a GPU, memory is taken as it is needed and TensorFloat-32 is off, so
+    that a float32 product means the same on every device. All of this happens at the first call
+    in a process; what you set later stays.
+
+    Raises:
+        ImportError: TensorFlow is missing, or older than 2.18; the message says what to do.
+    """
+    global _tensorflow
+    if _tensorflow is not None:
+        return _tensorflow
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    if "keras" not in sys.modules:
+        os.environ["KERAS_BACKEND"] = "tensorflow"
+    try:
+        with muted_stderr():
+            import tensorflow as tf
+    except ModuleNotFoundError as error:
+        if error.name != "tensorflow":
+            raise
+        raise ImportError(
+            "TensorFlow is not installed in this environment "
+            f"({sys.executable}). The course needs TensorFlow 2.18 or newer: "
+            "run `make lab` in the course's folder, or `pip install tensorflow`."
+        ) from error
+    found = tuple(int(part) for part in tf.__version__.split(".")[:2])
+    if found < OLDEST_TENSORFLOW:
+        raise ImportError(
+            f"This is TensorFlow {tf.__version__}; the course needs 2.18 or newer (Keras 3). "
+            "Run `make lab` in the course's folder, which brings a fitting version, "
+            "or `pip install --upgrade tensorflow`."
+        )
+    for gpu in tf.config.list_physical_devices("GPU"):
+        with contextlib.suppress(RuntimeError):  # the device is already in use
+            tf.config.experimental.set_memory_growth(gpu, True)
+    tf.config.experimental.enable_tensor_float_32_execution(False)
+    _tensorflow = tf
+    return tf
+
+
+_tensorflow = None
+
+
+def seed_everything(seed: int) -> None:
+    """Seed Python's ``random``, NumPy, TensorFlow and Keras with the same whole number.
+
+    Raises:
+        TypeError: ``seed`` is not a whole number.
+        ValueError: ``seed`` is below 0 or above 2**32 - 1, the range that NumPy accepts.
+    """
+    if isinstance(seed, bool) or not isinstance(seed, int):
+        raise TypeError(f"seed: expected a whole number, got {seed!r} ({type(seed).__name__}).")
+    if not 0 <= seed < 2**32:
+        raise ValueError(f"seed: expected a number from 0 to {2**32 - 1}, got {seed}.")
+    import_tensorflow()
+    import keras
+
+    keras.utils.set_random_seed(seed)
+
+
+def start_lesson(*, seed: int) -> None:
+    """Do what each lesson's set-up cell needs, in one call, as often as you like.
+
+    Imports TensorFlow quietly, forgets the Keras names of an earlier run (so that the first
+    ``Dense`` layer is called ``dense`` again), sets all seeds and the style of the figures.
+
+    Raises:
+        ImportError: TensorFlow is missing or too old, or Matplotlib is missing.
+        TypeError, ValueError: ``seed`` is not a whole number from 0 to 2**32 - 1.
+    """
+    seed_everything(seed)
+    import keras
+
+    try:
+        from course_utils.plots import use_course_style
+    except ModuleNotFoundError as error:
+        raise ImportError(
+            f"{error.name} is not installed in this environment ({sys.executable}). "
+            f"Run `make lab` in the course's folder, or `pip install {error.name}`."
+        ) from error
+
+    keras.utils.clear_session()
+    use_course_style()

@@ -1,0 +1,170 @@
+"""The benchmarks run on something tiny and report plausible rows."""
+
+import doctest
+import json
+import sys
+
+import nbformat
+import pytest
+
+from tools import bench
+
+
+def write_notebook(path, *sources):
+    cells = [nbformat.v4.new_code_cell(source) for source in sources]
+    cells.insert(0, nbformat.v4.new_markdown_cell("# Tiny"))
+    kernel = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
+    notebook = nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel})
+    nbformat.write(notebook, path)
+    return path
+
+
+def test_doctests():
+    results = doctest.testmod(bench)
+    assert results.attempted == 1
+    assert results.failed == 0
+
+
+def test_a_tiny_notebook(tmp_path, capsys):
+    path = write_notebook(
+        tmp_path / "00_tiny.ipynb",
+        "import course_utils, os, time",
+        "ballast = bytearray(os.urandom(1000) * 150_000)\ntime.sleep(0.7)",
+        "# NBVAL_SKIP\nraise RuntimeError('skipped')",
+        "# NBVAL_RAISES_EXCEPTION\nraise RuntimeError('expected')",
+        "assert os.environ['COURSE_QUIET'] == '1'",
+        "assert '00_tiny.ipynb' in os.listdir()",
+    )
+    before = path.read_bytes()
+    report = tmp_path / "bench.json"
+    assert bench.main(["--lesson", str(path), "--json", str(report)]) == 0
+    content = json.loads(report.read_text(encoding="utf-8"))
+    (row,) = content["rows"]
+    assert row["benchmark"] == "lessons"
+    assert row["subject"] == "00_tiny"
+    assert row["ok"] is True
+    assert row["note"].startswith("slowest: code cell 2, ")
+    assert 0.7 < row["seconds"] < 120
+    assert 150 < row["mebibytes"] < 2000  # 143 MiB of ballast, and the kernel itself
+    assert content["machine"]["processors"] >= 1
+    assert path.read_bytes() == before
+    printed = capsys.readouterr().out
+    header, line = printed.strip().splitlines()[-2:]
+    assert header.split() == ["benchmark", "subject", "seconds", "MiB", "note"]
+    assert line.split()[:2] == ["lessons", "00_tiny"]
+    assert line.index("slowest") == header.index("note")
+
+
+def test_a_failing_notebook_is_reported(tmp_path, capsys):
+    path = write_notebook(tmp_path / "bad.ipynb", "x = 1", "nothing_of_this_name")
+    assert bench.main(["--lesson", str(path)]) == 1
+    last = capsys.readouterr().out.strip().splitlines()[-1]
+    assert last.endswith(
+        "failed in code cell 2: NameError: name 'nothing_of_this_name' is not defined"
+    )
+
+
+def test_a_dying_kernel_is_reported(tmp_path):
+    path = write_notebook(tmp_path / "dead.ipynb", "import os\nos._exit(3)")
+    row = bench.measure_notebook(path)
+    assert not row.ok
+    assert row.note.startswith("failed in code cell 1: ")
+
+
+def test_imports_are_measured_in_fresh_processes():
+    row = bench.measure_import("json.tool", 2)
+    assert row.ok
+    assert 0 < row.seconds < 30
+    assert 5 < row.mebibytes < 500
+    assert row.note.startswith("median of 2 processes, ")
+
+
+def test_a_failing_import_is_reported():
+    row = bench.measure_import("no_such_module", 2)
+    assert not row.ok
+    assert "No module named 'no_such_module'" in row.note
+
+
+def test_import_benchmark_names_the_parts(monkeypatch):
+    monkeypatch.setattr(bench, "measure_import", lambda module, repeats: (module, repeats))
+    rows = dict(bench.imports(bench.Options(notebooks=())))
+    assert set(rows) == {"course_utils", "course_utils.data", "course_utils.plots", "tensorflow"}
+    assert min(rows.values()) >= 3  # several, for a median
+
+
+def test_a_command_is_measured():
+    row = bench.measure_command("suite", "all", [sys.executable, "-c", "print('one\\ntwo')"])
+    assert (row.ok, row.note) == (True, "two")
+    row = bench.measure_command("suite", "all", [sys.executable, "-c", "raise SystemExit(3)"])
+    assert (row.ok, row.note) == (False, "ended with 3")
+
+
+def test_the_suite_is_what_make_test_runs(monkeypatch):
+    seen = []
+    monkeypatch.setattr(bench, "measure_command", lambda *arguments: seen.append(arguments))
+    list(bench.suite(bench.Options(notebooks=())))
+    ((name, subject, command),) = seen
+    assert (name, subject) == ("suite", "all")
+    assert command[:3] == [sys.executable, "-m", "pytest"]
+    assert {"--nbval", "tests", "notebooks"} <= set(command)
+
+
+def test_which_benchmarks_run(monkeypatch, capsys):
+    ran = []
+
+    def fake(name):
+        def run(options):
+            ran.append(name)
+            yield bench.Row(name, "thing", 1.0, 2.0)
+
+        return run
+
+    for name in list(bench.BENCHMARKS):
+        monkeypatch.setitem(bench.BENCHMARKS, name, fake(name))
+    monkeypatch.setattr(bench, "find_notebooks", lambda names: ())
+
+    def chosen(*arguments):
+        ran.clear()
+        assert bench.main(arguments) == 0
+        return list(ran)
+
+    assert chosen() == ["imports", "lessons"]
+    assert chosen("--suite") == ["imports", "lessons", "suite"]
+    assert chosen("--lesson", "02") == ["lessons"]
+    assert chosen("imports") == ["imports"]
+    assert chosen("suite", "--suite") == ["suite"]
+    monkeypatch.setitem(bench.BENCHMARKS, "training", fake("training"))
+    assert chosen() == ["imports", "lessons", "training"]
+    with pytest.raises(SystemExit):
+        bench.main(["nothing"])
+    assert "no benchmark 'nothing'. There are: imports, lessons" in capsys.readouterr().err
+
+
+def test_benchmarks_register_once(monkeypatch):
+    monkeypatch.setattr(bench, "BENCHMARKS", {})
+
+    @bench.benchmark("mine")
+    def mine(options):
+        yield bench.Row("mine", "thing", 1.0, 2.0)
+
+    assert list(bench.BENCHMARKS.items()) == [("mine", mine)]
+    with pytest.raises(ValueError, match="there is a benchmark 'mine' already"):
+        bench.benchmark("mine")(mine)
+
+
+def test_lessons_are_found_by_number_stem_or_path(monkeypatch, tmp_path, capsys):
+    folder = tmp_path / "notebooks"
+    folder.mkdir()
+    paths = [folder / "01_tensors.ipynb", folder / "02_eager.ipynb"]
+    for path in [*paths, folder / "scratch.ipynb"]:
+        path.write_text("{}")
+    monkeypatch.setattr(bench, "ROOT", tmp_path)
+    assert bench.find_notebooks(None) == tuple(paths)
+    for name in ("02", "02_eager", "02_eager.ipynb", str(paths[1])):
+        assert bench.find_notebooks([name]) == (paths[1],)
+    assert bench.find_notebooks(["02", "01"]) == (paths[1], paths[0])
+    with pytest.raises(ValueError, match=r"no lesson '07'. There are: 01_tensors, 02_eager\."):
+        bench.find_notebooks(["07"])
+    with pytest.raises(SystemExit):
+        bench.main(["--lesson", "07"])
+    assert "no lesson '07'" in capsys.readouterr().err

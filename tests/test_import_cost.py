@@ -1,0 +1,86 @@
+"""What an import loads: modules counted in a fresh process, not seconds."""
+
+import json
+import os
+import pkgutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import course_utils
+import course_utils.exercises
+
+ROOT = Path(__file__).resolve().parents[1]
+HEAVY = ("tensorflow", "keras")
+MODULES = sorted(
+    f"course_utils.{found.name}" for found in pkgutil.iter_modules(course_utils.__path__)
+)
+# Those that compute with TensorFlow as soon as they are imported; a new module is not one of
+# them by accident.
+NEED_TENSORFLOW = {
+    "course_utils.convolution",
+    "course_utils.from_scratch",
+    "course_utils.gradients",
+}
+
+
+def loaded_by(code):
+    """Return the names of the modules that some code loads in a fresh process."""
+    done = subprocess.run(
+        [sys.executable, "-c", f"{code}\nimport json, sys\nprint(json.dumps(sorted(sys.modules)))"],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def tops(modules):
+    return {name.split(".")[0] for name in modules}
+
+
+def test_the_package_itself_loads_nothing():
+    bare = set(loaded_by(""))
+    assert set(loaded_by("import course_utils")) - bare == {"course_utils"}
+
+
+@pytest.mark.parametrize("module", [name for name in MODULES if name not in NEED_TENSORFLOW])
+def test_parts_that_need_no_tensorflow_do_not_load_it(module):
+    assert not tops(loaded_by(f"import {module}")) & set(HEAVY)
+
+
+@pytest.mark.parametrize("module", ["session", "setup_check", "diagrams", "lessons"])
+def test_the_small_parts_load_neither_numpy_nor_matplotlib(module):
+    assert not tops(loaded_by(f"import course_utils.{module}")) & {"numpy", "matplotlib"}
+
+
+def test_data_and_diagrams_work_without_tensorflow():
+    code = """
+from course_utils.data import ten_digits
+from course_utils.diagrams import draw_graph
+from course_utils.exercises import check
+assert ten_digits().shape == (10, 28, 28)
+assert draw_graph({"a": {}}, []).png().startswith(b"\\x89PNG")
+check("00.1", lambda a, b, c: (a + b + c) / 3)
+"""
+    assert not tops(loaded_by(code)) & set(HEAVY)
+
+
+def test_importing_changes_no_environment_variable():
+    light = [name for name in MODULES if name not in NEED_TENSORFLOW]
+    code = f"""
+import os
+before = dict(os.environ)
+import {", ".join(light)}
+assert dict(os.environ) == before
+"""
+    loaded_by(code)
+
+
+def test_this_test_sees_tensorflow_when_it_is_loaded():
+    loaded = loaded_by("from course_utils.session import import_tensorflow\nimport_tensorflow()")
+    assert set(HEAVY) <= tops(loaded)

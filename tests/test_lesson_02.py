@@ -1,0 +1,76 @@
+"""What lesson 02 builds is what ``course_utils.graphs`` offers to the lessons after it."""
+
+import numpy as np
+import pytest
+from lesson_code import lesson_code
+
+from course_utils import graphs
+from course_utils.session import import_tensorflow
+
+tf = import_tensorflow()
+
+
+@pytest.fixture(scope="module")
+def lesson():
+    return lesson_code(
+        "02",
+        "trace_graphs",
+        "read_graphs",
+        "PLUMBING",
+        "count_operations",
+        "describe_node",
+        "show_graph",
+    )
+
+
+def compute(a, b, c):
+    return a * b + c, a * b * c
+
+
+WEIGHT = tf.Variable([1.0, 2.0])
+
+
+def weigh(x):
+    return tf.reduce_sum(tf.tanh(x) * WEIGHT + tf.constant(2.0))
+
+
+def noise(x):
+    return x + tf.random.normal([2])
+
+
+CASES = {
+    "two results": (compute, [tf.constant(value) for value in (2.0, 3.0, 4.0)]),
+    "a captured variable": (weigh, [tf.constant([0.5, -0.5])]),
+    "random numbers": (noise, [tf.constant([0.0, 1.0])]),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_helper_and_lesson_trace_count_and_draw_alike(lesson, name):
+    function, args = CASES[name]
+    ours = graphs.trace_graphs(function, *args)
+    theirs = lesson["trace_graphs"](function, *args)
+    for our_graph, their_graph in zip(ours, theirs, strict=True):
+        counts = graphs.count_operations(our_graph)
+        assert counts and counts == lesson["count_operations"](their_graph)
+        drawn = graphs.show_graph(our_graph, highlight={"Mul"}, title="t")
+        assert drawn.source == lesson["show_graph"](our_graph, highlight={"Mul"}, title="t").source
+        assert drawn.text.startswith("t\n")
+
+
+def test_the_claim_of_the_lesson_holds_on_this_tensorflow(lesson):
+    before, after = lesson["trace_graphs"](compute, *CASES["two results"][1])
+    assert lesson["count_operations"](before) == {"Mul": 3, "AddV2": 1}
+    assert lesson["count_operations"](after) == {"Mul": 2, "AddV2": 1}
+
+
+def test_fair_timing_reads_the_result_and_takes_the_best_round():
+    lesson = lesson_code("02", "seconds_per_call")
+    seen = []
+
+    def work(x):
+        seen.append(len(seen))
+        return tf.constant(np.float32(x))
+
+    assert lesson["seconds_per_call"](work, 1.0, calls=4) > 0
+    assert len(seen) == 1 + 5 * 4

@@ -1,0 +1,236 @@
+"""What lesson 07 builds is what ``course_utils.convolution`` offers, and its claims hold."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from lesson_code import lesson_code
+
+from course_utils import convolution
+from course_utils.exercises import lesson_07
+from course_utils.exercises.engine import judge
+from course_utils.session import import_tensorflow
+
+tf = import_tensorflow()
+from keras import layers  # noqa: E402
+
+BUILT = (
+    "output_size",
+    "pad_images",
+    "convolve",
+    "count_multiplications",
+    "max_pool",
+    "average_pool",
+    "global_average_pool",
+    "receptive_field",
+    "channel_statistics",
+    "normalise",
+    "NaiveBatchNorm",
+    "moving_averages",
+)
+IMAGES = np.random.default_rng(0).normal(size=(2, 9, 8, 3)).astype(np.float32)
+KERNEL = np.random.default_rng(1).normal(size=(3, 2, 3, 4)).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def lesson():
+    # Cells that define some of these also use them on what earlier cells leave behind.
+    earlier = ("upright_edges", "patch", "slide", "lying_edges", "rng", "mix")
+    later = ("stacks", "train_images", "maps", "steps")
+    return lesson_code("07", *earlier, *BUILT, *later)
+
+
+def alike(ours, theirs):
+    assert ours.dtype == theirs.dtype and ours.shape == theirs.shape
+    np.testing.assert_array_equal(ours, theirs)
+
+
+@pytest.mark.parametrize("padding", ["valid", "same"])
+@pytest.mark.parametrize("stride", [1, 2, 3])
+def test_helper_and_lesson_convolve_pool_and_pad_alike(lesson, stride, padding):
+    options = {"stride": stride, "padding": padding}
+    bias = np.arange(4, dtype=np.float32)
+    alike(
+        convolution.convolve(IMAGES, KERNEL, **options),
+        lesson["convolve"](IMAGES, KERNEL, **options),
+    )
+    alike(
+        convolution.convolve(IMAGES, KERNEL, bias, **options),
+        lesson["convolve"](IMAGES, KERNEL, bias, **options),
+    )
+    for name in ("max_pool", "average_pool"):
+        for size in (1, 2, 3):
+            ours, theirs = getattr(convolution, name), lesson[name]
+            alike(ours(IMAGES, size, **options), theirs(IMAGES, size, **options))
+            alike(ours(IMAGES, size, padding=padding), theirs(IMAGES, size, padding=padding))
+    window = (3, 4)
+    alike(
+        convolution.pad_images(IMAGES, window, stride, padding, value=-1.0),
+        lesson["pad_images"](IMAGES, window, stride, padding, value=-1.0),
+    )
+    for size in range(7, 20):
+        ours = convolution.output_size(size, 3, stride, padding)
+        assert ours == lesson["output_size"](size, 3, stride, padding)
+
+
+def test_helper_and_lesson_count_and_average_alike(lesson):
+    for options in ({}, {"stride": 2}, {"padding": "same"}, {"stride": 3, "padding": "same"}):
+        ours = convolution.count_multiplications((9, 8, 3), (3, 2, 3, 4), **options)
+        assert ours == lesson["count_multiplications"]((9, 8, 3), (3, 2, 3, 4), **options)
+    for windows in ([(3, 1)], [(3, 2), (2, 2), (5, 1)]):
+        assert convolution.receptive_field(windows) == lesson["receptive_field"](windows)
+    alike(convolution.global_average_pool(IMAGES), lesson["global_average_pool"](IMAGES))
+    alike(
+        convolution.moving_averages(IMAGES[0, 0, :, 0], 0.9, start=2.0),
+        lesson["moving_averages"](IMAGES[0, 0, :, 0].astype(np.float64), 0.9, start=2.0),
+    )
+
+
+def test_the_loops_count_what_the_formula_says(lesson):
+    answers, multiplications = lesson["slide"](IMAGES[0, :, :, 0], KERNEL[:, :, 0, 0])
+    shape, kernel_shape = (9, 8, 1), (3, 2, 1, 1)
+    assert multiplications == convolution.count_multiplications(shape, kernel_shape)
+    by_helper = convolution.convolve(IMAGES[:1, :, :, :1], KERNEL[:, :, :1, :1])
+    np.testing.assert_allclose(answers, by_helper[0, :, :, 0], atol=1e-5)
+
+
+@pytest.mark.parametrize("shape", [(7, 3), (4, 5, 5, 3)])
+def test_helper_and_lesson_normalise_alike(lesson, shape):
+    rng = np.random.default_rng(2)
+    ours = convolution.NaiveBatchNorm(3, momentum=0.8, epsilon=0.01)
+    theirs = lesson["NaiveBatchNorm"](3, momentum=0.8, epsilon=0.01)
+    gamma, beta = rng.normal(size=(2, 3)).astype(np.float32)
+    for layer in (ours, theirs):
+        layer.gamma, layer.beta = gamma, beta
+    for _ in range(3):
+        x = rng.normal(3.0, 2.0, size=shape).astype(np.float32)
+        for a, b in zip(
+            convolution.channel_statistics(x), lesson["channel_statistics"](x), strict=True
+        ):
+            alike(a, b)
+        np.testing.assert_allclose(ours(x, training=True), theirs(x, training=True), rtol=1e-6)
+        alike(ours.moving_mean, theirs.moving_mean)
+        alike(ours.moving_variance, theirs.moving_variance)
+    np.testing.assert_allclose(ours(x), theirs(x), rtol=1e-6)
+
+
+# ---------------------------------------------------------------- claims of the prose
+
+
+def test_a_rank_of_three_never_gives_a_result():
+    program = (
+        "import numpy as np, tensorflow as tf\n"
+        "ones = np.ones((3, 3, 1, 1), 'float32')\n"
+        "tf.nn.conv2d(np.ones((10, 28, 28), 'float32'), ones, 1, 'SAME')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, timeout=300)
+    assert done.returncode != 0
+
+
+# ---------------------------------------------------------------- exercises
+
+EXERCISES = {exercise.id: exercise for exercise in lesson_07.EXERCISES}
+
+
+@pytest.mark.parametrize("multiplier", [1, 2])
+def test_depthwise_reference_is_tensorflow_and_keras(multiplier):
+    kernels = np.random.default_rng(3).normal(size=(3, 3, 3, multiplier)).astype(np.float32)
+    ours = lesson_07.depthwise(IMAGES, kernels)
+    theirs = tf.nn.depthwise_conv2d(IMAGES, kernels, strides=[1, 1, 1, 1], padding="VALID")
+    np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-4)
+    layer = layers.DepthwiseConv2D(3, depth_multiplier=multiplier, use_bias=False)
+    layer.build(IMAGES.shape)
+    layer.set_weights([kernels])
+    np.testing.assert_allclose(ours, layer(IMAGES), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("case", lesson_07.FACTS_CASES)
+def test_facts_reference_is_keras(case):
+    input_shape, filters, size, stride, padding = case
+    layer = layers.Conv2D(filters, size, strides=stride, padding=padding)
+    output = layer(np.zeros((1, *input_shape), np.float32))
+    assert lesson_07.layer_facts(*case) == (tuple(output.shape[1:]), layer.count_params())
+
+
+def test_fold_reference_makes_one_layer_of_two():
+    rng = np.random.default_rng(4)
+    conv, norm = layers.Conv2D(5, 3), layers.BatchNormalization(epsilon=0.01)
+    conv.build(IMAGES.shape)
+    norm.build((None, 7, 6, 5))
+    conv.set_weights([rng.normal(size=(3, 3, 3, 5)), rng.normal(size=5)])
+    gamma, beta, mean = rng.normal(size=(3, 5))
+    variance = rng.uniform(0.1, 2.0, size=5)
+    norm.set_weights([gamma, beta, mean, variance])
+    expected = norm(conv(IMAGES), training=False)
+    kernel, bias = conv.get_weights()
+    folded = lesson_07.fold(kernel, bias, gamma, beta, mean, variance, 0.01)
+    np.testing.assert_allclose(
+        convolution.convolve(IMAGES, *folded), expected, rtol=1e-3, atol=1e-3
+    )
+
+
+def test_modes_reference_is_keras():
+    x = IMAGES * 3 + 1
+    layer = layers.BatchNormalization(momentum=0.9, center=False, scale=False)
+    layer.build(x.shape)
+    mean, variance = np.array([1.0, 2.0, 3.0]), np.array([4.0, 5.0, 6.0])
+    layer.set_weights([mean, variance])
+    for training in (False, True):
+        y, new_mean, new_variance = lesson_07.normalise_batch(x, mean, variance, training)
+        np.testing.assert_allclose(y, layer(x, training=training), rtol=1e-3, atol=1e-3)
+        np.testing.assert_allclose(new_mean, layer.moving_mean, rtol=1e-4)
+        np.testing.assert_allclose(new_variance, layer.moving_variance, rtol=1e-4)
+
+
+def test_the_mixed_up_function_of_the_statement_is_refused():
+    exercise = EXERCISES["07.4"]
+    code = exercise.statement.split("```python\n")[1].split("```")[0]
+    namespace = {"np": np}
+    exec(code, namespace)
+    verdict = judge(exercise, namespace["normalise_batch"])
+    assert verdict.status == verdict.NOT_YET
+    assert "Over which axes" in verdict.message
+
+
+OTHER_RIGHT_ANSWERS = {
+    "one row": ("07.1", [[0, 0, 0], [-1, 2, -1], [0, 0, 0]]),
+    "a tensor": ("07.1", tf.constant([[-1.0, 2, -1], [-2, 4, -2], [-1, 2, -1]])),
+    "scaled": ("07.1", np.array(lesson_07.STROKES) / 3000),
+    "a list for the shape": (
+        "07.2",
+        lambda *case: (list(lesson_07.layer_facts(*case)[0]), lesson_07.layer_facts(*case)[1]),
+    ),
+    "tensorflow": (
+        "07.3",
+        lambda images, kernels: tf.nn.depthwise_conv2d(images, kernels, [1, 1, 1, 1], "VALID"),
+    ),
+    "tensors": (
+        "07.4",
+        lambda *args: [tf.constant(part) for part in lesson_07.normalise_batch(*args)],
+    ),
+    "folded tensors": ("07.5", lambda *args: [tf.constant(part) for part in lesson_07.fold(*args)]),
+}
+
+
+@pytest.mark.parametrize("name", OTHER_RIGHT_ANSWERS)
+def test_other_right_answers_pass(name):
+    exercise_id, answer = OTHER_RIGHT_ANSWERS[name]
+    verdict = judge(EXERCISES[exercise_id], answer)
+    assert verdict.status == verdict.CORRECT, verdict
+
+
+@pytest.mark.parametrize("exercise", EXERCISES.values(), ids=EXERCISES)
+def test_each_wrong_answer_earns_its_own_message(exercise):
+    messages = []
+    for wrong in exercise.wrong:
+        verdict = judge(exercise, wrong.answer)
+        assert verdict.status == verdict.NOT_YET and wrong.says in verdict.message, verdict
+        messages.append(verdict.message)
+    assert len(set(messages)) == len(messages) >= 3
+    assert judge(exercise, exercise.reference).status == "Correct."
+
+
+@pytest.mark.parametrize("kernel", [np.full((3, 3), np.nan), np.zeros((3, 3)), [["a"] * 3] * 3, 7])
+def test_odd_kernels_are_judged(kernel):
+    assert judge(EXERCISES["07.1"], kernel).status == "Not yet."

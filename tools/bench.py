@@ -1,0 +1,337 @@
+"""Measure what the course costs: seconds and memory of imports, lessons and the whole suite.
+
+    python tools/bench.py                      imports, then each lesson in a kernel of its own
+    python tools/bench.py --lesson 02_eager_and_graph
+    python tools/bench.py imports              only this benchmark
+    python tools/bench.py --suite              all tests and notebooks, too
+    python tools/bench.py --json bench.json    the same table for a program
+
+This is no test: nothing fails for being slow. It ends with 1 if a lesson or the suite fails. The
+notebooks are read and not written. A new benchmark is a function below ``@benchmark("name")``
+that yields rows.
+"""
+
+import argparse
+import importlib.metadata
+import json
+import os
+import platform
+import re
+import statistics
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import nbformat
+import psutil
+from nbclient import NotebookClient
+from nbclient.exceptions import CellControlSignal, CellExecutionError, DeadKernelError
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from conftest import ENVIRONMENT  # noqa: E402  (needs the line above)
+
+MEBIBYTE = 2**20
+CELL_TIMEOUT = 300  # seconds
+IMPORTS = (
+    ("course_utils", 5),
+    ("course_utils.data", 5),
+    ("course_utils.plots", 5),
+    ("tensorflow", 3),
+)  # modules, and how often each is measured
+MEASURE_IMPORT = """
+import time
+started = time.perf_counter()
+import {module}
+seconds = time.perf_counter() - started
+import psutil
+print("MEASURED", seconds, psutil.Process().memory_info().rss)
+"""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One measurement."""
+
+    benchmark: str
+    subject: str
+    seconds: float
+    mebibytes: float  # the largest memory seen; at the end for imports
+    note: str = ""
+    ok: bool = True
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the benchmarks may depend on."""
+
+    notebooks: tuple[Path, ...]
+
+
+Benchmark = Callable[[Options], Iterator[Row]]
+BENCHMARKS: dict[str, Benchmark] = {}
+
+
+def benchmark(name: str) -> Callable[[Benchmark], Benchmark]:
+    """Register a function that yields rows as the benchmark of this name.
+
+    Raises:
+        ValueError: there is one of this name already.
+    """
+
+    def register(function: Benchmark) -> Benchmark:
+        if name in BENCHMARKS:
+            raise ValueError(f"name: there is a benchmark {name!r} already.")
+        BENCHMARKS[name] = function
+        return function
+
+    return register
+
+
+class PeakMemory:
+    """Watches how much memory the processes below this one hold, while the block runs.
+
+    Resident memory of all processes that this one has started, and of theirs, added up twenty
+    times a second: shared pages count more than once, and a shorter peak may be missed.
+    """
+
+    def __init__(self) -> None:
+        self.mebibytes = 0.0
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+
+    def __enter__(self) -> "PeakMemory":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        own = psutil.Process()
+        while not self._stop.wait(0.05):
+            total = 0
+            for process in own.children(recursive=True):
+                try:
+                    total += process.memory_info().rss
+                except psutil.Error:  # it has just ended
+                    continue
+            self.mebibytes = max(self.mebibytes, total / MEBIBYTE)
+
+
+def child_environment() -> dict[str, str]:
+    """Return the environment of measured processes: that of the tests, and this checkout first."""
+    path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+    return {**ENVIRONMENT, **os.environ, "PYTHONPATH": path}
+
+
+def measure_import(module: str, repeats: int) -> Row:
+    """Import a module in fresh processes; return the median of seconds and of memory."""
+    seconds, memory = [], []
+    for _ in range(repeats):
+        done = subprocess.run(
+            [sys.executable, "-c", MEASURE_IMPORT.format(module=module)],
+            env=child_environment(),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        found = re.search(r"^MEASURED (\S+) (\d+)$", done.stdout, re.MULTILINE)
+        if found is None:
+            last = (done.stderr.strip().splitlines() or ["no message"])[-1]
+            return Row("imports", module, 0.0, 0.0, f"failed: {last}", ok=False)
+        seconds.append(float(found[1]))
+        memory.append(int(found[2]) / MEBIBYTE)
+    note = f"median of {repeats} processes, {min(seconds):.3f} to {max(seconds):.3f} s"
+    return Row("imports", module, statistics.median(seconds), statistics.median(memory), note)
+
+
+def measure_notebook(path: Path) -> Row:
+    """Run a notebook in a fresh kernel, from the kernel's start to the end of the last cell.
+
+    The note names the slowest cell, or the cell that failed and why.
+    """
+    notebook = nbformat.read(path, as_version=4)
+    client = NotebookClient(
+        notebook,
+        timeout=CELL_TIMEOUT,
+        kernel_name="python3",
+        resources={"metadata": {"path": str(path.resolve().parent)}},
+    )
+    slowest, number, failure = (0.0, 0), 0, ""
+    started = time.perf_counter()
+    with PeakMemory() as memory:
+        try:
+            with client.setup_kernel(env=child_environment()):
+                for index, cell in enumerate(notebook.cells):
+                    if cell.cell_type != "code" or "NBVAL_SKIP" in cell.source:
+                        continue
+                    if "NBVAL_RAISES_EXCEPTION" in cell.source:
+                        cell.metadata["tags"] = [*cell.metadata.get("tags", []), "raises-exception"]
+                    number += 1
+                    begun = time.perf_counter()
+                    client.execute_cell(cell, index)
+                    slowest = max(slowest, (time.perf_counter() - begun, number))
+                seconds = time.perf_counter() - started
+        except (CellControlSignal, DeadKernelError) as error:
+            seconds = time.perf_counter() - started
+            reason = str(error)
+            if isinstance(error, CellExecutionError):
+                reason = f"{error.ename}: {error.evalue}"
+            failure = f"failed in code cell {number}: {reason.strip().splitlines()[0]}"
+    note = failure or f"slowest: code cell {slowest[1]}, {slowest[0]:.1f} s"
+    return Row("lessons", path.stem, seconds, memory.mebibytes, note, ok=not failure)
+
+
+def measure_command(name: str, subject: str, command: Sequence[str]) -> Row:
+    """Run a command in the project's folder; the note is its last line."""
+    started = time.perf_counter()
+    with PeakMemory() as memory:
+        done = subprocess.run(
+            command,
+            cwd=ROOT,
+            env=child_environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            check=False,
+        )
+    seconds = time.perf_counter() - started
+    note = (done.stdout.strip().splitlines() or [f"ended with {done.returncode}"])[-1]
+    return Row(name, subject, seconds, memory.mebibytes, note, ok=done.returncode == 0)
+
+
+@benchmark("imports")
+def imports(options: Options) -> Iterator[Row]:
+    """What the parts of the course and TensorFlow cost before they do anything."""
+    for module, repeats in IMPORTS:
+        yield measure_import(module, repeats)
+
+
+@benchmark("lessons")
+def lessons(options: Options) -> Iterator[Row]:
+    """What each lesson costs from a fresh kernel to its last cell."""
+    for path in options.notebooks:
+        yield measure_notebook(path)
+
+
+@benchmark("suite")
+def suite(options: Options) -> Iterator[Row]:
+    """What ``make test`` costs with two workers, without the style check."""
+    from tools.manage import pytest_arguments
+
+    arguments = pytest_arguments(None, lax=False, workers=2)
+    yield measure_command("suite", "all", [sys.executable, "-m", "pytest", "-q", *arguments])
+
+
+def format_table(rows: Sequence[Row]) -> str:
+    """Return the rows as one aligned table.
+
+    >>> print(format_table([Row("imports", "numpy", 0.1234, 30.0, "median of 5")]))
+    benchmark  subject  seconds  MiB  note
+    imports    numpy      0.123   30  median of 5
+    """
+    header = ("benchmark", "subject", "seconds", "MiB", "note")
+    cells = [header]
+    for row in rows:
+        seconds, mebibytes = f"{row.seconds:.3f}", f"{row.mebibytes:.0f}"
+        cells.append((row.benchmark, row.subject, seconds, mebibytes, row.note))
+    widths = [max(len(line[column]) for line in cells) for column in range(4)]
+    lines = []
+    for name, subject, seconds, mebibytes, note in cells:
+        left = f"{name:<{widths[0]}}  {subject:<{widths[1]}}"
+        right = f"{seconds:>{widths[2]}}  {mebibytes:>{widths[3]}}"
+        lines.append(f"{left}  {right}  {note}".rstrip())
+    return "\n".join(lines)
+
+
+def describe_machine() -> dict[str, str | int]:
+    """Return what the numbers depend on."""
+    versions = {}
+    for package in ("tensorflow", "keras", "numpy", "matplotlib"):
+        try:
+            versions[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            versions[package] = "not installed"
+    return {
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "processors": len(psutil.Process().cpu_affinity())
+        if hasattr(psutil.Process, "cpu_affinity")
+        else psutil.cpu_count() or 1,
+        "memory in MiB": psutil.virtual_memory().total // MEBIBYTE,
+        **versions,
+    }
+
+
+def find_notebooks(names: Sequence[str] | None) -> tuple[Path, ...]:
+    """Return the lessons of these names, given as paths, stems or numbers; all if None.
+
+    Raises:
+        ValueError: no lesson has such a name.
+    """
+    known = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
+    if names is None:
+        return tuple(known)
+    found = []
+    for name in names:
+        fitting = [path for path in known if name in (path.stem, path.name, path.stem[:2])]
+        if not fitting and name.endswith(".ipynb") and Path(name).is_file():
+            fitting = [Path(name)]
+        if not fitting:
+            lessons = ", ".join(path.stem for path in known) or "none"
+            raise ValueError(f"--lesson: no lesson {name!r}. There are: {lessons}.")
+        found += fitting
+    return tuple(found)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run benchmarks and print their table. Returns 1 if something failed to run, else 0."""
+    parser = argparse.ArgumentParser(description="Measure what the course costs.")
+    parser.add_argument(
+        "names",
+        nargs="*",
+        metavar="BENCHMARK",
+        help=f"which ones: {', '.join(BENCHMARKS)} (by default all but suite)",
+    )
+    parser.add_argument(
+        "--lesson", action="append", help="only this lesson, such as 02; repeatable"
+    )
+    parser.add_argument("--suite", action="store_true", help="all tests and notebooks, too")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the rows there, too")
+    options = parser.parse_args(arguments)
+    if unknown := [name for name in options.names if name not in BENCHMARKS]:
+        parser.error(f"no benchmark {unknown[0]!r}. There are: {', '.join(BENCHMARKS)}.")
+    try:
+        notebooks = find_notebooks(options.lesson)
+    except ValueError as error:
+        parser.error(str(error))
+    names = list(options.names)
+    if not names:
+        names = ["lessons"] if options.lesson else [name for name in BENCHMARKS if name != "suite"]
+    if options.suite and "suite" not in names:
+        names.append("suite")
+
+    rows = []
+    for name in names:
+        for row in BENCHMARKS[name](Options(notebooks=notebooks)):
+            print(f"{name}: {row.subject}, {row.seconds:.1f} s", file=sys.stderr, flush=True)
+            rows.append(row)
+    machine = describe_machine()
+    print(", ".join(f"{name} {value}" for name, value in machine.items()), end="\n\n")
+    print(format_table(rows))
+    if options.json is not None:
+        content = {"machine": machine, "rows": [asdict(row) for row in rows]}
+        options.json.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    return 0 if all(row.ok for row in rows) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
