@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     import tensorflow as tf
 
 # Nodes that hand values in, out or along, and compute nothing.
-PLUMBING = frozenset(
-    {"_Arg", "_Retval", "_DeviceArg", "_DeviceRetval", "Identity", "NoOp", "Const"}
-)
+ARGUMENTS = frozenset({"_Arg", "_DeviceArg", "Placeholder"})
+RESULTS = frozenset({"_Retval", "_DeviceRetval"})
+PLUMBING = ARGUMENTS | RESULTS | {"Identity", "NoOp", "Const"}
 
 
 class TracedGraphs(NamedTuple):
@@ -118,7 +118,7 @@ def show_graph(
         raise TypeError(f"highlight: expected names of operations, such as [{highlight!r}].")
     highlight = set(highlight)
     by_name = {node.name: node for node in graph.node}
-    outputs = {node.name for node in graph.node if node.op in {"_Retval", "_DeviceRetval"}}
+    outputs = {node.name for node in graph.node if node.op in RESULTS}
 
     def source_of(name: str) -> str:
         name = name.lstrip("^").split(":")[0]
@@ -154,35 +154,30 @@ def _attribute(node: Any, name: str, field: str) -> int:
 
 
 def _drawing_order(node: Any) -> tuple[int, int, str]:
-    if node.op in {"_Retval", "_DeviceRetval"}:
+    if node.op in RESULTS:
         return (2, _attribute(node, "index", "i"), node.name)
-    if node.op in {"_Arg", "_DeviceArg"}:
+    if node.op in ARGUMENTS:
         return (0, _attribute(node, "index", "i"), node.name)
     return (1, 0, node.name)
 
 
 def _describe_node(node: Any, highlight: set[str]) -> dict[str, str]:
-    if node.op in {"_Arg", "_DeviceArg", "Placeholder"}:
+    if node.op in ARGUMENTS:
         captured = 20 in (_attribute(node, "T", "type"), _attribute(node, "dtype", "type"))
         # (20 is DT_RESOURCE, the handle of a variable.)
         kind = "variable" if captured else "input"
         return {"label": "variable" if captured else node.name, "kind": kind}
-    if node.op in {"_Retval", "_DeviceRetval"}:
+    if node.op in RESULTS:
         return {"label": "result", "kind": "output"}
     if node.op == "Const":
-        return {"label": _constant_text(node), "kind": "constant"}
+        return _describe_constant(node)
     kind = "highlight" if node.op in highlight else "operation"
     return {"label": node.op, "kind": kind, "note": node.name}
 
 
-def _constant_text(node: Any) -> str:
-    """Return a constant's value where it is a single number, else its shape."""
-    import numpy as np
-
-    tf = import_tensorflow()
-    value = tf.make_ndarray(node.attr["value"].tensor)
+def _describe_constant(node: Any) -> dict[str, str]:
+    """Show a constant's value where it is a single number, else its shape."""
+    value = import_tensorflow().make_ndarray(node.attr["value"].tensor)
     if value.size == 1 and value.dtype.kind in "biuf":
-        return (
-            f"constant {value.item():g}" if value.dtype.kind == "f" else f"constant {value.item()}"
-        )
-    return f"constant {tuple(int(size) for size in np.shape(value))}"
+        return {"label": f"constant {value.item():g}", "kind": "constant"}
+    return {"label": "constant", "kind": "constant", "note": f"shape {value.shape}"}

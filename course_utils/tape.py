@@ -221,6 +221,9 @@ def _short(value: Any) -> str:
         return repr(value)
     if isinstance(value, np.ndarray):
         return f"an array of shape {value.shape}, {value.dtype}"
+    if hasattr(value, "shape") and hasattr(value, "dtype"):
+        dtype = getattr(value.dtype, "name", value.dtype)
+        return f"an object of type {type(value).__name__}, {dtype}"
     if value is None or isinstance(value, bool | int | float | str):
         text = repr(value)
         return text if len(text) <= 40 else f"{text[:36]}…{text[-1]}"
@@ -233,15 +236,20 @@ def _as_floats(value: Any) -> np.ndarray:
         raise TypeError("value: expected numbers, got a Node, which holds some: use it as it is.")
     try:
         array = np.asarray(value)
-    except ValueError as error:
-        raise ValueError(
-            "value: expected numbers that fill an array, got a nested list whose parts differ in "
-            "length. Give all rows one length."
-        ) from error
-    except Exception as error:  # a symbolic tensor, or any object that refuses
+    except Exception as error:
+        if isinstance(error, ValueError) and isinstance(value, list | tuple):
+            raise ValueError(
+                "value: expected numbers that fill an array, got a nested list whose parts differ "
+                "in length. Give all rows one length."
+            ) from error
+        if type(value).__name__ in {"SymbolicTensor", "KerasTensor"}:
+            raise TypeError(
+                "value: expected float32 or float64 numbers, got a symbolic tensor, which holds no "
+                "value. Use this tape eagerly, outside of tf.function and of a model's graph."
+            ) from error
         raise TypeError(
-            f"value: expected numbers, got {_short(value)}, which holds no array of them. "
-            "Pass an array, or the tensor's .numpy()."
+            f"value: expected float32 or float64 numbers, got {_short(value)}, which NumPy cannot "
+            "read as such. Pass an array, or cast the tensor and pass its .numpy()."
         ) from error
     if array.dtype.kind in "biu":
         raise TypeError(

@@ -133,7 +133,7 @@ def test_multiplications_are_those_that_loops_make():
         [(3, 1), (3, 1)],
         [(3, 2), (3, 1), (2, 2), (5, 1)],
         [(2, 2), (2, 2), (2, 2)],
-        [(1, 3), (3, 1)],
+        [(1, 2), (3, 1)],
     ],
 )
 def test_receptive_field_is_where_the_gradient_reaches(windows):
@@ -143,7 +143,7 @@ def test_receptive_field_is_where_the_gradient_reaches(windows):
         for window, stride in windows:
             y = tf.nn.conv2d(y, np.ones((window, window, 1, 1), np.float32), stride, "VALID")
         target = y[0, 0, 0, 0]
-    reached = np.flatnonzero(tape.gradient(target, x)[0, :, :, 0].numpy().any(axis=1))
+    reached = np.flatnonzero(tape.gradient(target, x)[0, :, :, 0].numpy().max(axis=1) > 1e-4)
     assert reached[-1] - reached[0] + 1 == receptive_field(windows)
 
 

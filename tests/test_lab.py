@@ -242,9 +242,12 @@ def open_page(devtools_port):
 
 PROMPTS = """[...document.querySelectorAll('.jp-CodeCell')].map(cell =>
     cell.querySelector('.jp-InputPrompt').textContent.trim())"""
-ERRORS = """[...document.querySelectorAll(
-    '.jp-OutputArea-output[data-mime-type="application/vnd.jupyter.error"]'
-)].map(output => output.textContent)"""
+# An error while an output is being drawn reaches the page as text on stderr.
+ERRORS = """[...document.querySelectorAll('.jp-OutputArea-output')].filter(output =>
+    output.dataset.mimeType === 'application/vnd.jupyter.error'
+    || (output.dataset.mimeType === 'application/vnd.jupyter.stderr'
+        && output.textContent.includes('Traceback (most recent call last)'))
+).map(output => output.textContent)"""
 PICTURES = """[...document.querySelectorAll('.jp-OutputArea-output img')].map(image =>
     [image.complete, image.naturalWidth, image.naturalHeight])"""
 

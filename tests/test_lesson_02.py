@@ -17,6 +17,7 @@ def lesson():
         "trace_graphs",
         "read_graphs",
         "PLUMBING",
+        "ARGUMENTS",
         "count_operations",
         "describe_node",
         "show_graph",
@@ -34,6 +35,11 @@ def weigh(x):
     return tf.reduce_sum(tf.tanh(x) * WEIGHT + tf.constant(2.0))
 
 
+def guard(x):
+    tf.debugging.assert_less(x, 5.0, message="a constant of text")
+    return tf.argmax(x) + 1
+
+
 def noise(x):
     return x + tf.random.normal([2])
 
@@ -41,6 +47,7 @@ def noise(x):
 CASES = {
     "two results": (compute, [tf.constant(value) for value in (2.0, 3.0, 4.0)]),
     "a captured variable": (weigh, [tf.constant([0.5, -0.5])]),
+    "a text constant and an ArgMax": (guard, [tf.constant([0.0, 1.0])]),
     "random numbers": (noise, [tf.constant([0.0, 1.0])]),
 }
 

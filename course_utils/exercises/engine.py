@@ -10,6 +10,7 @@ import inspect
 import linecache
 import logging
 import re
+import sys
 import sysconfig
 import textwrap
 import threading
@@ -382,20 +383,28 @@ def _run_bounded(function: Callable[[], Verdict], seconds: float) -> Verdict | s
                 pass
         ended.set()
 
+    def hook(unraisable: Any, usual: Callable = sys.unraisablehook) -> None:
+        if not issubclass(unraisable.exc_type, _TimeUp):  # raised inside some __del__
+            usual(unraisable)
+
     def stop(seconds: float) -> bool:
         """Raise an exception inside the thread until it ends; say if it did within ``seconds``.
 
         Code that catches everything inside a loop is hit outside its ``try`` sooner or later.
         """
         last = time.monotonic() + seconds
-        while not ended.is_set() and time.monotonic() < last:
-            with gate:
-                reached = leaving or ctypes.pythonapi.PyThreadState_SetAsyncExc(
-                    ctypes.c_ulong(thread.ident), ctypes.py_object(_TimeUp)
-                )
-            if not reached:  # there is no such thread any more
-                return True
-            ended.wait(0.05)
+        usual_hook, sys.unraisablehook = sys.unraisablehook, hook
+        try:
+            while not ended.is_set() and time.monotonic() < last:
+                with gate:
+                    reached = leaving or ctypes.pythonapi.PyThreadState_SetAsyncExc(
+                        ctypes.c_ulong(thread.ident), ctypes.py_object(_TimeUp)
+                    )
+                if not reached:  # there is no such thread any more
+                    return True
+                ended.wait(0.05)
+        finally:
+            sys.unraisablehook = usual_hook
         return ended.is_set()
 
     thread = threading.Thread(target=work, name="exercise", daemon=True)

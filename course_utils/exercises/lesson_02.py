@@ -1,6 +1,16 @@
 """Exercises of lesson 02, eager and graph execution."""
 
-from course_utils.exercises.engine import Exercise, Mistake, Wrong, call, expect_close, fail
+from course_utils.exercises.engine import (
+    Exercise,
+    Mistake,
+    Wrong,
+    call,
+    describe,
+    expect_close,
+    fail,
+    is_close,
+    to_array,
+)
 from course_utils.graphs import count_operations, trace_graphs
 from course_utils.session import import_tensorflow
 
@@ -35,11 +45,9 @@ def check_counts(answer):
         "Sin optimised": "No result needs the sine. What does the optimiser do with such a node?",
     }
     for key, message in messages.items():
-        try:
-            same = int(answer[key]) == truth[key]
-        except (TypeError, ValueError):
-            fail(f"{key!r} is not a whole number.")
-        if not same:
+        if not is_close(answer[key], answer[key]) or to_array(answer[key]).shape != ():
+            fail(f"{key!r} is {describe(answer[key])}; expected a whole number.")
+        if to_array(answer[key]) != truth[key]:
             fail(f"{key!r} is not {answer[key]}. {message}")
 
 
@@ -101,6 +109,7 @@ def redundant(a, b, k):
 
 
 def check_redundant(answer):
+    answer = getattr(answer, "python_function", answer)
     a, b = tf.constant(3.0), tf.constant(5.0)
     for k in (1, 4):
         results = call(answer, a, b, k)
@@ -108,23 +117,24 @@ def check_redundant(answer):
             fail("Return a list with all the products, so that each of them is a result.")
         for result in results:
             expect_close(result, 15.0, f"With k = {k}, a = 3 and b = 5, one of the results")
+        distinct = len({id(result) for result in results})
         graphs = trace_graphs(lambda a, b, k=k: answer(a, b, k), a, b)
         before = count_operations(graphs.before).get("Mul", 0)
         after = count_operations(graphs.after).get("Mul", 0)
-        if len(results) == k + 1 and before == 1:
+        if len(results) == k + 1 and distinct == 1:
             fail(
-                f"With k = {k} the traced graph holds one Mul: Python computed the product once "
-                "and used its name again, so the optimiser found no duplicate."
+                f"With k = {k} all {k + 1} results are one and the same: Python computed the "
+                "product once and used its name again, so there is no duplicate to merge."
             )
         if before - after != k:
             fail(
                 f"With k = {k} the traced graph holds {before} Mul and the optimised one {after}: "
                 f"{before - after} vanished instead of {k}. One product is always needed."
             )
-        if len(results) != k + 1:
+        if len(results) != k + 1 or distinct != k + 1:
             fail(
-                f"With k = {k} there are {len(results)} results; expected {k + 1}. Products that "
-                "are not results are pruned as unused, not merged as duplicates."
+                f"With k = {k} there are {distinct} different results; expected {k + 1}. Products "
+                "that are not results are pruned as unused, not merged as duplicates."
             )
 
 
@@ -206,16 +216,37 @@ def check_fast(answer):
             )
         raise
     expect_close(result, slow(x), "What it returns for [0.5, -2, 1]")
-    if not hasattr(answer, "get_concrete_function"):
+    if isinstance(answer, tf.types.experimental.ConcreteFunction):
+        graph = answer.graph.as_graph_def()
+    elif hasattr(answer, "get_concrete_function"):
+        graph = answer.get_concrete_function(x).graph.as_graph_def()
+    else:
         fail(
-            "The values are right, but the function that you passed is plain Python: its loop "
-            "still runs step by step. Compile the function that holds the loop, not what it calls."
+            "The values are right, but the function that you passed is plain Python. Pass a "
+            "compiled function: the one that holds the loop, not what it calls."
         )
-    operations = answer.get_concrete_function(x).graph.get_operations()
-    tanhs = sum(operation.type == "Tanh" for operation in operations)
-    loops = any(operation.type in {"While", "StatelessWhile"} for operation in operations)
-    if tanhs < 300 and not loops:
-        fail("The values are right, but the loop is not in the graph of this function.")
+    if any(node.op in {"While", "StatelessWhile"} for node in graph.node):
+        return
+    tanhs = _count_with_calls(graph, "Tanh")
+    if tanhs < 300:
+        fail(
+            f"Its graph holds {tanhs} tanh, but `slow` computes 300: the loop is not in the graph."
+        )
+
+
+def _count_with_calls(graph, kind):
+    """Count the nodes of a kind in a graph, those of the functions that it calls included."""
+    library = {function.signature.name: function.node_def for function in graph.library.function}
+
+    def count(nodes):
+        total = 0
+        for node in nodes:
+            total += node.op == kind
+            if "PartitionedCall" in node.op:
+                total += count(library[node.attr["f"].func.name])
+        return total
+
+    return count(graph.node)
 
 
 @tf.function
@@ -239,6 +270,13 @@ def fast_numpy(x):
 @tf.function
 def fast_one_step(x):
     return tf.tanh(0.9 * x + 0.1)
+
+
+@tf.function
+def fast_few_rounds(x):
+    for _ in range(100):  # the values have settled by then
+        x = tf.tanh(0.9 * x + 0.1)
+    return x
 
 
 speed_up = Exercise(
@@ -272,7 +310,8 @@ agree.""",
         "graph, and a call hands over to TensorFlow once instead of 900 times."
     ),
     wrong=(
-        Wrong(fast_inner, "Compile the function that holds the loop"),
+        Wrong(fast_inner, "the one that holds the loop"),
+        Wrong(fast_few_rounds, "the loop is not in the graph"),
         Wrong(fast_numpy, "`.numpy()` asks for a value while the function is traced"),
         Wrong(tf.constant([0.1, 0.2, 0.3]), "That is a tensor, the result of a call"),
         Wrong(fast_one_step, "its values are off"),
@@ -293,22 +332,32 @@ def check_first(answer):
     function = getattr(answer, "python_function", answer)
     compiled = tf.function(function) if callable(function) else function
     call(function, values, tf.constant(0))
-    for index in (0, 2):
-        result = call(compiled, values, tf.constant(index))
-        expect_close(result, 4.0, f"With three values and index {index}, the result")
     try:
-        compiled(values, tf.constant(7))
-    except tf.errors.InvalidArgumentError:
-        pass
-    else:
+        for index in (0, 2):
+            result = call(compiled, values, tf.constant(index))
+            expect_close(result, 4.0, f"With three values and index {index}, the result")
+        call(compiled, values[:1], tf.constant(0))
+    except Mistake as mistake:
+        if "raised" not in str(mistake):
+            raise
         fail(
-            "Compiled, it accepts index 7 of three values. An operation whose result nobody needs "
-            "is pruned, together with its error."
+            f"It refuses an index that is in range. A Python `raise` fires while tracing, whatever "
+            f"the values are; and assert_less(x, y) wants the smaller one first. ({mistake})"
         )
-    try:
-        call(compiled, tf.constant([4.0]), tf.constant(0))
-    except tf.errors.InvalidArgumentError:
-        fail("It refuses index 0 of a single value.")
+    for count, index in ((3, 7), (3, 3), (1, 2)):
+        try:
+            compiled(values[:count], tf.constant(index))
+        except tf.errors.InvalidArgumentError:
+            continue
+        if (count, index) == (3, 7):
+            fail(
+                "Compiled, it accepts index 7 of three values. An operation whose result nobody "
+                "needs is pruned, together with its error."
+            )
+        fail(
+            f"Compiled, it accepts index {index} with {count} value{'s' * (count > 1)}. The index "
+            "has to be smaller than the number of values, whatever that is."
+        )
 
 
 def first_gather(values, index):
@@ -319,6 +368,16 @@ def first_gather(values, index):
 def first_raise(values, index):
     if index >= tf.shape(values)[0]:
         raise IndexError("index is beyond the last value")
+    return values[0]
+
+
+def first_fixed_size(values, index):
+    tf.debugging.assert_less(index, 3)
+    return values[0]
+
+
+def first_off_by_one(values, index):
+    tf.debugging.assert_less_equal(index, tf.shape(values)[0])
     return values[0]
 
 
@@ -352,7 +411,9 @@ Two names help: `tf.shape(values)[0]` is the number of values as a tensor, and
     ),
     wrong=(
         Wrong(first_gather, "is pruned, together with its error"),
-        Wrong(first_raise, "IndexError: index is beyond the last value"),
+        Wrong(first_raise, "A Python `raise` fires while tracing"),
+        Wrong(first_fixed_size, "it accepts index 2 with 1 value."),
+        Wrong(first_off_by_one, "it accepts index 3 with 3 values"),
         Wrong(first_wrong_result, "its values are off"),
     ),
 )

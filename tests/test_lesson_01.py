@@ -1,0 +1,240 @@
+"""Lesson 01: what its cells define, what its prose says of the data, and answers in other styles."""
+
+import numpy as np
+import pytest
+from lesson_code import lesson_code
+
+from course_utils.data import load_digits, ten_digits
+from course_utils.exercises import lesson_01
+from course_utils.exercises.engine import Verdict, judge
+from course_utils.session import import_tensorflow
+
+tf = import_tensorflow()
+
+
+def verdict(number, answer):
+    (exercise,) = [one for one in lesson_01.EXERCISES if one.id == number]
+    return judge(exercise, answer)
+
+
+# --- what the lesson defines -----------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def squared_distances():
+    return lesson_code("01", "squared_distances")["squared_distances"]
+
+
+def test_the_formula_of_the_lesson_gives_squared_distances(squared_distances):
+    random = np.random.default_rng(1)
+    a = random.uniform(size=(5, 784)).astype("float32")
+    b = random.uniform(size=(7, 784)).astype("float32")
+    expected = ((a[:, None].astype(float) - b) ** 2).sum(-1)
+    result = squared_distances(tf.constant(a), tf.constant(b)).numpy()
+    assert result.shape == (5, 7)
+    np.testing.assert_allclose(result, expected, rtol=1e-4)
+    np.testing.assert_allclose(lesson_01.pairwise_distances(a, b) ** 2, expected, rtol=1e-4)
+
+
+def test_the_formula_fails_far_from_zero_and_the_exercise_does_not(squared_distances):
+    points = tf.constant([[10_000.0, 0.0], [10_001.0, 0.0]])
+    assert squared_distances(points, points)[0, 1] != 1.0
+    assert lesson_01.pairwise_distances(points, points)[0, 1] == 1.0
+
+
+def test_messages_lose_what_differs_from_machine_to_machine():
+    what_it_says = lesson_code("01", "what_it_says")["what_it_says"]
+    for failing in (
+        lambda: tf.zeros([2, 3]) * tf.zeros([4]),
+        lambda: tf.constant(1) + tf.constant(1.0),
+        lambda: tf.zeros([3])[3],
+    ):
+        with pytest.raises(tf.errors.InvalidArgumentError) as caught:
+            failing()
+        text = what_it_says(caught.value)
+        assert text
+        assert "device" not in text and "Op:" not in text and "{{" not in text
+
+
+# --- what the lesson says of the data --------------------------------------------------------
+
+
+def test_nearest_neighbours_in_double_precision_agree_with_the_claims():
+    (train, train_labels), (test, test_labels) = load_digits()
+    train, test, ten = (x.reshape(len(x), -1) / 255.0 for x in (train, test, ten_digits()))
+
+    def nearest_labels(x):
+        squares = (x**2).sum(1)[:, None] - 2 * x @ train.T + (train**2).sum(1)
+        return train_labels[squares.argmin(1)], np.sort(squares, axis=1)
+
+    labels, sorted_squares = nearest_labels(ten)
+    assert labels.tolist() == list(range(10))
+    # The second nearest is so much farther that rounding on another device changes no answer.
+    assert (sorted_squares[:, 1] - sorted_squares[:, 0]).min() > 0.1
+    labels, _ = nearest_labels(test)
+    assert 0.935 < (labels == test_labels).mean() < 0.95
+
+
+def test_the_most_alike_pair_is_ahead_of_the_next():
+    flat = ten_digits().reshape(10, -1) / 255.0
+    lengths = np.sqrt((flat**2).sum(1))
+    cosine = np.triu(flat @ flat.T / np.outer(lengths, lengths), k=1)
+    assert divmod(cosine.argmax(), 10) == (3, 5)
+    first, second = np.sort(cosine, axis=None)[::-1][:2]
+    assert first - second > 0.01
+
+
+# --- answers that are right in another way ---------------------------------------------------
+
+
+def numpy_standardise(images):
+    wide = images.numpy().astype("float64")
+    return (wide - wide.mean((0, 1, 2))) / wide.std((0, 1, 2))
+
+
+def scaled_first(images):
+    images = tf.cast(images, tf.float32) / 255.0
+    axes = [0, 1, 2]
+    centred = images - tf.reduce_mean(images, axis=axes, keepdims=True)
+    return centred / tf.sqrt(tf.reduce_mean(tf.square(centred), axis=axes))
+
+
+def average_by_difference(average, value, momentum):
+    return average.assign_add((1.0 - momentum) * (value - average))
+
+
+def average_with_numpy(average, value, momentum):
+    average.assign(momentum * average.numpy() + (1 - momentum) * value.numpy())
+    return average
+
+
+def distances_by_norm(a, b):
+    return tf.norm(tf.expand_dims(a, 1) - b, axis=-1)
+
+
+def distances_by_einsum(a, b):
+    gaps = a[:, tf.newaxis] - b
+    return tf.einsum("ijk,ijk->ij", gaps, gaps) ** 0.5
+
+
+def distances_by_columns(a, b):
+    gaps = a[tf.newaxis] - b[:, tf.newaxis]
+    return tf.transpose(tf.sqrt(tf.reduce_sum(gaps * gaps, axis=2)))
+
+
+GOOD = [
+    ("01.1", {key: list(shape) for key, shape in lesson_01.SHAPES.items()}),
+    ("01.1", {key: tf.TensorShape(shape) for key, shape in lesson_01.SHAPES.items()}),
+    ("01.1", {key: np.array(shape) for key, shape in lesson_01.SHAPES.items()}),
+    ("01.2", lambda images: tf.einsum("nhwc->nchw", images)),
+    ("01.2", lambda images: np.moveaxis(images.numpy(), -1, 1)),
+    ("01.2", tf.function(lesson_01.to_channels_first)),
+    ("01.3", numpy_standardise),
+    ("01.3", scaled_first),
+    ("01.3", tf.function(lesson_01.standardise)),
+    ("01.4", average_by_difference),
+    ("01.4", average_with_numpy),
+    ("01.5", distances_by_norm),
+    ("01.5", distances_by_einsum),
+    ("01.5", distances_by_columns),
+    ("01.5", tf.function(distances_by_norm)),
+]
+
+
+@pytest.mark.parametrize(
+    ("number", "answer"), GOOD, ids=[f"{n}-{i}" for i, (n, _) in enumerate(GOOD)]
+)
+def test_right_answers_in_another_style_are_right(number, answer):
+    assert verdict(number, answer).status == Verdict.CORRECT, verdict(number, answer)
+
+
+# --- mistakes beside those of the exercises --------------------------------------------------
+
+
+def while_loop(a, b):
+    rows, i = [], 0
+    while i < len(a):
+        rows.append(lesson_01.pairwise_distances(a[i : i + 1], b)[0].numpy())
+        i += 1
+    return np.array(rows)
+
+
+def comprehension(a, b):
+    return np.array([[np.linalg.norm(x - y) for y in b] for x in a])
+
+
+def loop_in_a_helper(a, b):
+    def one(x):
+        return [float(tf.norm(x - y)) for y in b]
+
+    return tf.constant([one(x) for x in a])
+
+
+def mean_for_sum(a, b):
+    return tf.sqrt(tf.reduce_mean(tf.square(a[:, tf.newaxis] - b), axis=-1))
+
+
+def divided_only(images):
+    images = tf.cast(images, tf.float32)
+    return images / tf.math.reduce_std(images, axis=[0, 1, 2])
+
+
+def over_channels(images):
+    images = tf.cast(images, tf.float32)
+    mean = tf.reduce_mean(images, axis=-1, keepdims=True)
+    return (images - mean) / tf.math.reduce_std(images, axis=-1, keepdims=True)
+
+
+def whole_mean(images):
+    mean = tf.cast(tf.reduce_mean(images, axis=[0, 1, 2]), tf.float32)
+    images = tf.cast(images, tf.float32)
+    return (images - mean) / tf.math.reduce_std(images, axis=[0, 1, 2])
+
+
+def unchanged(average, value, momentum):
+    return average
+
+
+def returns_nothing(average, value, momentum):
+    average.assign(momentum * average + (1 - momentum) * value)
+
+
+BAD = [
+    ("01.5", while_loop, "in a loop"),
+    ("01.5", comprehension, "in a loop"),
+    ("01.5", loop_in_a_helper, "in a loop"),
+    ("01.5", mean_for_sum, "roots of a mean"),
+    ("01.3", divided_only, "its mean is not taken away"),
+    ("01.3", over_channels, "each pixel has a mean of its own"),
+    ("01.3", whole_mean, "computed with whole numbers"),
+    ("01.4", unchanged, "the same numbers as before"),
+    ("01.1", {**lesson_01.SHAPES, "images[5]": "28"}, "(2, 8)"),
+    ("01.1", {**lesson_01.SHAPES, "images[5]": 7}, "Write a tuple"),
+    ("01.1", {"images[5]": (28, 28, 3)}, "six keys"),
+    ("01.2", lambda images: tf.squeeze(tf.transpose(images, [0, 3, 1, 2])), "(3, 3)"),
+]
+
+
+@pytest.mark.parametrize(("number", "answer", "says"), BAD, ids=[row[2] for row in BAD])
+def test_other_mistakes_are_named(number, answer, says):
+    result = verdict(number, answer)
+    assert result.status == Verdict.NOT_YET
+    assert says in result.message
+
+
+def test_an_update_without_return_is_told_to_return():
+    result = verdict("01.4", returns_nothing)
+    assert result.status == Verdict.NOT_ATTEMPTED
+    assert "return" in result.message
+
+
+def test_the_solution_printed_for_shapes_is_the_reference():
+    names = {}
+    exec(lesson_01.predict_shapes.reference_source, names)
+    assert names["shapes"] == lesson_01.SHAPES
+
+
+def test_loops_are_found_in_code_and_nowhere_else():
+    assert lesson_01.loops(comprehension) and lesson_01.loops(while_loop)
+    assert not lesson_01.loops(lesson_01.pairwise_distances)
+    assert not lesson_01.loops(np.add)
