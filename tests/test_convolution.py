@@ -133,7 +133,7 @@ def test_multiplications_are_those_that_loops_make():
         [(3, 1), (3, 1)],
         [(3, 2), (3, 1), (2, 2), (5, 1)],
         [(2, 2), (2, 2), (2, 2)],
-        [(1, 2), (3, 1)],
+        [(5, 3), (1, 1), (3, 1)],
     ],
 )
 def test_receptive_field_is_where_the_gradient_reaches(windows):

@@ -270,4 +270,4 @@ def test_constants_show_their_value_or_shape():
 
     text = show_graph(trace_graphs(f, tf.ones(3)).before).text
     assert "constant 0.5" in text
-    assert "constant (3,)" in text
+    assert "shape (3,)" in text

@@ -1,4 +1,4 @@
-"""Lesson 01: what its cells define, what its prose says of the data, and answers in other styles."""
+"""Lesson 01: what its cells define, what it says of the data, and answers in other styles."""
 
 import numpy as np
 import pytest
@@ -103,6 +103,15 @@ def average_by_difference(average, value, momentum):
     return average.assign_add((1.0 - momentum) * (value - average))
 
 
+def average_assigned_and_returned(average, value, momentum):
+    return average.assign(momentum * average + (1.0 - momentum) * value)
+
+
+def average_as_tensor(average, value, momentum):
+    average.assign(momentum * average + (1.0 - momentum) * value)
+    return tf.convert_to_tensor(average)
+
+
 def average_with_numpy(average, value, momentum):
     average.assign(momentum * average.numpy() + (1 - momentum) * value.numpy())
     return average
@@ -133,6 +142,8 @@ GOOD = [
     ("01.3", scaled_first),
     ("01.3", tf.function(lesson_01.standardise)),
     ("01.4", average_by_difference),
+    ("01.4", average_assigned_and_returned),
+    ("01.4", average_as_tensor),
     ("01.4", average_with_numpy),
     ("01.5", distances_by_norm),
     ("01.5", distances_by_einsum),
@@ -195,6 +206,11 @@ def unchanged(average, value, momentum):
     return average
 
 
+def returns_the_value(average, value, momentum):
+    average.assign(momentum * average + (1 - momentum) * value)
+    return value
+
+
 def returns_nothing(average, value, momentum):
     average.assign(momentum * average + (1 - momentum) * value)
 
@@ -207,6 +223,7 @@ BAD = [
     ("01.3", divided_only, "its mean is not taken away"),
     ("01.3", over_channels, "each pixel has a mean of its own"),
     ("01.3", whole_mean, "computed with whole numbers"),
+    ("01.4", returns_the_value, "returns is something else"),
     ("01.4", unchanged, "the same numbers as before"),
     ("01.1", {**lesson_01.SHAPES, "images[5]": "28"}, "(2, 8)"),
     ("01.1", {**lesson_01.SHAPES, "images[5]": 7}, "Write a tuple"),

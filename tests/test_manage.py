@@ -9,8 +9,11 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+
+import conftest
 
 ROOT = Path(__file__).resolve().parent.parent
 PROGRAM = ROOT / "tools" / "manage.py"
@@ -426,6 +429,9 @@ def test_a_full_disk_is_seen_before_anything_is_written(places):
     with pytest.raises(Problem, match="GPU=0"):
         manage.check_disk(places, gpu=True, free=5_000_000_000)
     manage.check_disk(places, gpu=False, free=5_000_000_000)
+    assert "make clean" not in manage.disk_message(places, gpu=False, free=0)
+    write_stamp(places)
+    assert "make clean" in manage.disk_message(places, gpu=False, free=0)
 
 
 @pytest.mark.parametrize(
@@ -531,6 +537,33 @@ def test_all_tests_or_those_of_one_lesson_are_run():
     assert "--nbval-lax" in lesson
     assert "notebooks/02_eager_and_graph.ipynb" in lesson
     assert lesson[lesson.index("-k") + 1] == "02_eager_and_graph or lesson_02 or 02."
+
+
+def test_the_longest_files_start_first_and_unknown_notebooks_count_as_long():
+    items = [
+        SimpleNamespace(nodeid=name)
+        for name in (
+            "tests/test_a.py::test_one",
+            "tests/test_slow.py::test_two",
+            "notebooks/02_new.ipynb::Cell 0",
+            "notebooks/02_new.ipynb::Cell 1",
+            "tests/test_a.py::test_three",
+        )
+    ]
+    config = SimpleNamespace(_course_seconds={"tests/test_slow.py": 90.0})
+    conftest.pytest_collection_modifyitems(config, items)
+    assert [item.nodeid for item in items] == [
+        "tests/test_slow.py::test_two",
+        "notebooks/02_new.ipynb::Cell 0",
+        "notebooks/02_new.ipynb::Cell 1",
+        "tests/test_a.py::test_one",
+        "tests/test_a.py::test_three",
+    ]
+
+
+def test_kernels_started_from_here_have_the_environment_of_the_comparison():
+    missing = [name for name in conftest.ENVIRONMENT if name not in os.environ]
+    assert missing == []
 
 
 def test_the_command_line_answers_in_plain_words():

@@ -432,7 +432,10 @@ def disk_message(places: Places, *, gpu: bool, free: int) -> str:
         "the course to another disk, and call the same command again."
     )
     if gpu:
-        text += " With GPU=0 it takes less: " + f"{DISK[False] / 1e9:.1f} GB."
+        text += f" With GPU=0 it takes less: {DISK[False] / 1e9:.1f} GB."
+    if places.venv.exists():
+        text += " The earlier environment in .venv stays until the new one is ready; make clean "
+        text += "deletes it before."
     return text
 
 

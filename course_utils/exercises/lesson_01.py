@@ -374,12 +374,12 @@ def check_update_average(answer):
     value = tf.constant([4.0, 2.0])
     result = call(answer, average, value, 0.75)
     right, unchanged = [1.0, 8.0], [0.0, 10.0]
-    if isinstance(result, tf.Variable) and result is not average and is_close(result, right):
-        fail(
-            "You made a second variable, with the right numbers. Whoever holds the first one, as "
-            "the caller does, sees nothing of it. Write into the one that came in."
-        )
     if is_close(average, unchanged) and is_close(result, right):
+        if isinstance(result, tf.Variable):
+            fail(
+                "You made a second variable, with the right numbers. Whoever holds the first one, "
+                "as the caller does, sees nothing of it. Write into the one that came in."
+            )
         fail(
             "What you return holds the right numbers, but the variable that came in still holds "
             "the old ones. `=` gives a name to another object; it does not write into a variable."
@@ -397,10 +397,10 @@ def check_update_average(answer):
             "has to shrink to `momentum`."
         )
     expect_close(average, right, "The variable, after one update,")
+    if not is_close(result, average):
+        fail("The variable is right, but what the function returns is something else.")
     call(answer, average, value, 0.75)
     expect_close(average, [1.75, 6.5], "The variable, after a second update,")
-    if not is_close(result, right) and result is not average:
-        fail("It returns something else than the variable `average`.")
 
 
 def update_rebinds(average, value, momentum):

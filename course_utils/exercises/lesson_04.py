@@ -4,6 +4,7 @@ import numpy as np
 
 from course_utils.exercises.engine import (
     Exercise,
+    Mistake,
     NotAttempted,
     Wrong,
     call,
@@ -14,6 +15,7 @@ from course_utils.exercises.engine import (
     is_close,
     to_array,
 )
+from course_utils.gradients import numeric_gradient
 from course_utils.session import import_tensorflow
 
 tf = import_tensorflow()
@@ -42,13 +44,21 @@ def check_descend(answer):
         except (TypeError, ValueError) as error:
             if "None" in str(error):
                 fail(UNWATCHED if steps == 1 else REBOUND)
+        except RuntimeError as error:
+            if "persistent" in str(error):
+                fail(SPENT)
         except Exception:
             pass  # `call` describes it
         return call(answer, loss, start, rate, steps)
 
     def position(start, steps):
         what = f"What it returns from {start}, with the loss (x - 2)², rate 0.1, {steps} steps,"
-        return expect_shape(guarded(loss, start, 0.1, steps), (), what).item()
+        result = guarded(loss, start, 0.1, steps)
+        value = expect_shape(result, (), what).item()
+        returned.append(type(result))
+        return value
+
+    returned = []
 
     first = position(5.0, 1)
     # At 5 the gradient is 6, so one step goes to 5 - 0.1 * 6 = 4.4.
@@ -78,8 +88,15 @@ def check_descend(answer):
             "Three steps from 5 all have the same length. The slope is measured once, but it "
             "changes with each step; look at what stands inside the loop and what does not."
         )
+    if is_close(third, 4.4):
+        fail("Three steps from 5 end at 4.4. It stops after one step; look where `return` stands.")
     expect_close(left, -0.4, "One step from -1")
     expect_close(third, 3.536, "Three steps from 5")
+    if float in returned:
+        fail(
+            "It returns one Python number. Return the variable; `start` may be a list, and a list "
+            "does not fit into one number."
+        )
     expect_close(guarded(loss, 5.0, 0.1, 0), 5.0, "The result of no steps from 5")
     rows = guarded(lambda x: tf.reduce_sum(tf.square(x)), [1.0, -2.0], 0.25, 2)
     expect_close(rows, [0.25, -0.5], "Two steps of rate 0.25 from [1, -2] with the loss Σx²")
@@ -87,7 +104,12 @@ def check_descend(answer):
 
 UNWATCHED = (
     "The gradient of the very first step is None. The tape watches variables by itself, tensors "
-    "not, and it records only what happens inside its block."
+    "not, and it records only what happens inside its block. And are the result and the variable "
+    "in that order in `tape.gradient`?"
+)
+SPENT = (
+    "It asks the same tape a second time. A tape is spent after one question; each round needs a "
+    "new one."
 )
 REBOUND = (
     "From the second step on the gradient is None. After `x = x - …` the name x stands for a plain "
@@ -150,6 +172,29 @@ def descend_unwatched(loss, start, rate, steps):
     return x
 
 
+def descend_early_return(loss, start, rate, steps):
+    x = tf.Variable(start)
+    for _ in range(steps):
+        with tf.GradientTape() as tape:
+            value = loss(x)
+        x.assign_sub(rate * tape.gradient(value, x))
+        return x
+    return x
+
+
+def descend_float(loss, start, rate, steps):
+    return float(descend(loss, start, rate, steps))
+
+
+def descend_one_tape(loss, start, rate, steps):
+    x = tf.Variable(start)
+    with tf.GradientTape() as tape:
+        value = loss(x)
+    for _ in range(steps):
+        x.assign_sub(rate * tape.gradient(value, x))
+    return x
+
+
 def descend_one_short(loss, start, rate, steps):
     return descend(loss, start, rate, max(steps - 1, 0))
 
@@ -199,6 +244,9 @@ at 3.536.""",
         Wrong(descend_absolute, "The sign of the gradient says which way is up"),
         Wrong(descend_unwatched, "The gradient of the very first step is None"),
         Wrong(descend_rebinding, "the name x stands for a plain tensor"),
+        Wrong(descend_early_return, "look where `return` stands"),
+        Wrong(descend_float, "Return the variable"),
+        Wrong(descend_one_tape, "each round needs a new one"),
         Wrong(descend_one_short, "one step fewer than it is asked for"),
     ),
 )
@@ -227,6 +275,7 @@ def check_pixel_gradient(answer):
         result = answer(score, image)
     except Exception:
         result = call(answer, score, image)
+    times = len(called)
     if result is Ellipsis or (result is None and not called):
         raise NotAttempted("`pixel_gradient` never calls `score`. Complete its body.")
     if not called:
@@ -251,6 +300,16 @@ def check_pixel_gradient(answer):
         fail("That is one number, the sum of all slopes. Return the gradient as it is.")
     what = "For a picture of shape (3, 4), the gradient"
     expect_shape(result, (3, 4), what)
+    if is_close(result, tf.zeros((3, 4))):
+        fail(
+            "All zeros: the tape knows of no path from the picture to the score. Was it told about "
+            "the picture, before `score` ran inside the block?"
+        )
+    if times >= image.shape.num_elements() and is_close(result, expected, tolerance=1e-2):
+        fail(
+            f"Close, but by differences: `score` was called {times} times. Ask a tape; it "
+            "needs one call, whatever the number of pixels."
+        )
     if is_close(result, tf.abs(expected)):
         fail("The signs are lost. Return the gradient as it is: it says in which direction, too.")
     expect_close(result, expected, what)
@@ -269,6 +328,17 @@ def pixel_gradient_outside(score, image):
         tape.watch(image)
     result = score(image)
     return tape.gradient(result, image)
+
+
+def pixel_gradient_zero(score, image):
+    with tf.GradientTape() as tape:
+        result = score(image)
+    zero = tf.UnconnectedGradients.ZERO
+    return tape.gradient(result, image, unconnected_gradients=zero)
+
+
+def pixel_gradient_differences(score, image):
+    return numeric_gradient(score, image)
 
 
 def pixel_gradient_value(score, image):
@@ -312,6 +382,8 @@ For example, `pixel_gradient(tf.reduce_sum, tf.zeros((28, 28)))` is a tensor of 
     wrong=(
         Wrong(pixel_gradient_unwatched, "A plain tensor it has to be told about"),
         Wrong(pixel_gradient_outside, "Does `score` run inside the `with` block"),
+        Wrong(pixel_gradient_zero, "the tape knows of no path"),
+        Wrong(pixel_gradient_differences, "Close, but by differences"),
         Wrong(pixel_gradient_value, "That is the score itself"),
         Wrong(pixel_gradient_summed, "the sum of all slopes"),
         Wrong(pixel_gradient_absolute, "The signs are lost"),
@@ -330,14 +402,36 @@ def error_gradient(w, x, y):
 
 def check_error_gradient(answer):
     x = tf.constant([[1.0, 2.0], [0.0, 1.0], [2.0, -1.0], [1.0, 1.0], [3.0, 0.0]])
-    y = tf.constant([1.0, 0.0, 2.0, -1.0, 1.0])
+    y = tf.constant([1.0, 0.0, 2.0, -1.0, 2.0])
     w = tf.Variable([0.5, -1.0])
     rows, columns = x.shape
     gaps = x.numpy() @ w.numpy() - y.numpy()
     expected = 2.0 * x.numpy().T @ gaps / rows
     crossed = 2.0 * (x.numpy() * (x.numpy() @ w.numpy() - y.numpy().mean())[:, None]).mean(axis=0)
+    total = (x.numpy() @ w.numpy()).sum()
+    added = 2.0 * (total - y.numpy().mean()) * x.numpy().sum(axis=0)
+    square_of_mean = 2.0 * gaps.mean() * x.numpy().mean(axis=0)
     called_with = f"With {rows} rows and {columns} weights, the gradient"
-    result = call(answer, w, x, y)
+    with tf.GradientTape() as witness:  # sees whether the answer reads w
+        try:
+            result = call(answer, w, x, y)
+        except NotAttempted:
+            result = None
+        except Mistake as mistake:
+            if "MatMul" in str(mistake) or "ndims" in str(mistake):
+                fail(
+                    "`@` multiplies matrices, and `w` is a vector. Multiply each row of x by `w` "
+                    "and add up along the row."
+                )
+            raise
+    if result is None:
+        if not any(variable is w for variable in witness.watched_variables()):
+            raise NotAttempted("`error_gradient` never uses `w`. Complete its body.")
+        fail(
+            "It returns None. If that is not a missing `return`, `tape.gradient` answered None. Is "
+            "the loss computed inside the block, from `w`, with TensorFlow's operations? And is "
+            "the order (loss, w)?"
+        )
     array = to_array(result, called_with)
     if is_close(array, (gaps**2).mean()):
         fail("That is the loss itself. What is asked for is its gradient, one number a weight.")
@@ -359,6 +453,13 @@ def check_error_gradient(answer):
             f"The errors have the shape ({rows}, {rows}): each prediction is compared with each "
             "target. Look at the shapes of the predictions and of y before they are subtracted."
         )
+    if is_close(array, added):
+        fail(
+            "All rows are added into one prediction. Each row has a prediction of its own; along "
+            "which axis does its sum run?"
+        )
+    if is_close(array, square_of_mean):
+        fail("You square the mean; asked is the mean of the squares.")
     if is_close(array, -expected):
         fail("The sign is turned round. Return the gradient; the step subtracts it later.")
     expect_close(result, expected, called_with)
@@ -385,6 +486,31 @@ def error_gradient_crossed(w, x, y):
     with tf.GradientTape() as tape:
         predictions = tf.matmul(x, w[:, tf.newaxis])
         loss = tf.reduce_mean(tf.square(predictions - y))
+    return tape.gradient(loss, w)
+
+
+def error_gradient_added(w, x, y):
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_mean(tf.square(tf.reduce_sum(x * w) - y))
+    return tape.gradient(loss, w)
+
+
+def error_gradient_square_of_mean(w, x, y):
+    with tf.GradientTape() as tape:
+        loss = tf.square(tf.reduce_mean(tf.reduce_sum(x * w, axis=1) - y))
+    return tape.gradient(loss, w)
+
+
+def error_gradient_matmul(w, x, y):
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_mean(tf.square(x @ w - y))
+    return tape.gradient(loss, w)
+
+
+def error_gradient_outside(w, x, y):
+    with tf.GradientTape() as tape:
+        predictions = tf.reduce_sum(x * w, axis=1)
+    loss = tf.reduce_mean(tf.square(predictions - y))
     return tape.gradient(loss, w)
 
 
@@ -426,6 +552,10 @@ For example, with `w` = [1], `x` = [[1], [3]] and `y` = [0, 0], the gradient is 
         Wrong(error_gradient_twice, "divided by the number of rows twice"),
         Wrong(error_gradient_by_weights, "the number of weights"),
         Wrong(error_gradient_crossed, "each prediction is compared with each target"),
+        Wrong(error_gradient_added, "added into one prediction"),
+        Wrong(error_gradient_square_of_mean, "You square the mean"),
+        Wrong(error_gradient_matmul, "`w` is a vector"),
+        Wrong(error_gradient_outside, "`tape.gradient` answered None"),
         Wrong(error_gradient_negative, "The sign is turned round"),
         Wrong(error_gradient_loss, "That is the loss itself"),
     ),
@@ -580,6 +710,11 @@ def check_shares(answer):
     found, gradient = shares_and_gradient(tf.constant(full))
     if np.isnan(to_array(found)).any():
         fail("For a row of zeros it returns NaN, which is what 0/0 gives.")
+    if is_close(found, np.zeros((3, 3))):
+        fail(
+            "One row of zeros, and all rows become zeros. Whether a row is blank is to be decided "
+            "row by row."
+        )
     expected[1] = slopes[1] = 0.0
     expect_close(found, expected, "With a row of zeros among the three, the result")
     gradient = to_array(gradient, "The gradient")
@@ -602,7 +737,10 @@ def check_shares(answer):
         )
     expect_close(gradient, slopes, "With a row of zeros among the three, the gradient")
     tiny = np.array([[0.001, 0.003, 0.0]] * 3, np.float32)
-    if not is_close(call(answer, tf.constant(tiny)), [[0.25, 0.75, 0.0]] * 3, tolerance=1e-6):
+    found = call(answer, tf.constant(tiny))
+    if is_close(found, np.zeros((3, 3))) or is_close(found, tiny, tolerance=1e-6):
+        fail("Nearly blank is not blank: rows with a small total have shares too.")
+    if not is_close(found, [[0.25, 0.75, 0.0]] * 3, tolerance=1e-6):
         fail(
             "For the row [0.001, 0.003, 0] it does not return [0.25, 0.75, 0]. A number that is "
             "added to the total changes every share."
@@ -621,6 +759,18 @@ def shares_outer_where(x):
 def shares_inner_where(x):
     totals = tf.reduce_sum(x, axis=1, keepdims=True)
     return x / tf.where(totals == 0.0, 1.0, totals)
+
+
+def shares_threshold(x):
+    totals = tf.reduce_sum(x, axis=1, keepdims=True)
+    has_ink = totals > 1e-2
+    return tf.where(has_ink, x / tf.where(has_ink, totals, 1.0), 0.0)
+
+
+def shares_all_or_none(x):
+    if tf.reduce_any(tf.reduce_sum(x, axis=1) == 0.0):
+        return tf.zeros_like(x)
+    return shares_plain(x)
 
 
 def shares_shifted(x):
@@ -680,6 +830,8 @@ its first column with regard to `x` is [[0.1875, -0.0625], [0, 0]].""",
         Wrong(shares_plain, "which is what 0/0 gives"),
         Wrong(shares_outer_where, "the division by 0 is still computed"),
         Wrong(shares_inner_where, "the gradient of a row whose total is 1"),
+        Wrong(shares_threshold, "Nearly blank is not blank"),
+        Wrong(shares_all_or_none, "all rows become zeros"),
         Wrong(shares_shifted, "the slope of a division by it is huge"),
         Wrong(shares_no_keepdims, "Each column is divided by the total of a row"),
         Wrong(shares_columns, "The columns add up to 1"),
