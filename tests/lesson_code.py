@@ -1,4 +1,4 @@
-"""Run the very code that stands in a lesson, so that a test can compare it with ``course_utils``."""
+"""Run the very code that stands in a lesson, so that tests can compare it with the helpers."""
 
 import ast
 from pathlib import Path

@@ -41,28 +41,30 @@ def check_backward(answer):
     chain = [("u", [("a", 2.0)]), ("y", [("u", 5.0)])]
     gradients = call(answer, chain, "y")
     if not isinstance(gradients, dict) or "a" not in gradients:
-        fail("Expected a dict with a gradient for each name, such as 'a', that the target rests on.")
+        fail(
+            "Expected a dict with a gradient for each name, such as 'a', that the target rests on."
+        )
     if is_close(gradients["a"], 0.0):
         fail(
-            "For y = 5u and u = 2a it says dy/da = 0: when the note of u was read, no gradient had arrived "
-            "at u yet. Which note has to come first?"
+            "For y = 5u and u = 2a it says dy/da = 0: when the note of u was read, no gradient "
+            "had arrived at u yet. Which note has to come first?"
         )
     if is_close(gradients["a"], 2.0):
         fail(
-            "For y = 5u and u = 2a it says dy/da = 2: the gradient that arrives at u was not passed on. "
-            "Multiply it by the local derivative."
+            "For y = 5u and u = 2a it says dy/da = 2: the gradient that arrives at u was not "
+            "passed on. Multiply it by the local derivative."
         )
     expect_close(gradients["a"], 10.0, "For y = 5u and u = 2a, dy/da")
     gradients = call(answer, STEPS[:2], "y")
     if is_close(gradients.get("b"), 1.0) or is_close(gradients.get("b"), 3.0):
         fail(
-            f"For y = (a + b)b at a = 2 and b = 3 it says dy/db = {float(gradients['b']):g}: b is used "
-            "twice, and the second share has overwritten the first. Shares add up."
+            f"For y = (a + b)b at a = 2 and b = 3 it says dy/db = {float(gradients['b']):g}: b is "
+            "used twice, and the second share has overwritten the first. Shares add up."
         )
     if is_close(gradients.get("b"), 5.0):
         fail(
-            "For y = (a + b)b at a = 2 and b = 3 it says dy/db = 5, the share of one use alone. b is "
-            "used twice, and both shares count."
+            "For y = (a + b)b at a = 2 and b = 3 it says dy/db = 5, the share of one use alone. b "
+            "is used twice, and both shares count."
         )
     expect_close(gradients.get("b"), 8.0, "For y = (a + b)b at a = 2 and b = 3, dy/db")
     expect_close(call(answer, STEPS, "z").get("b"), 240.0, "For z = y·y, dz/db")
@@ -104,30 +106,31 @@ def backward_in_order(steps, target):
 walk_back = Exercise(
     id="05.1",
     title="Walk back through the notes",
-    statement="""Here are the notes of a small computation with numbers, in the order in which it ran. Each note names a
-result, and its inputs with the **local derivative** for each. For `u = a + b` and `y = u * b` at
-`a = 2`, `b = 3`, they are
+    statement="""Here are the notes of a small computation with numbers, in the order in which it
+ran. Each note names a result, and its inputs with the **local derivative** for
+each. For `u = a + b` and `y = u * b` at `a = 2`, `b = 3`, they are
 
 ```python
 steps = [("u", [("a", 1.0), ("b", 1.0)]),
          ("y", [("u", 3.0), ("b", 5.0)])]
 ```
 
-Write `backward(steps, target)`, which returns a dict: for the target and each name that it rests
-on, the derivative of the target with respect to it. For the notes above and the target `"y"` it
-returns `{"y": 1.0, "u": 3.0, "a": 3.0, "b": 8.0}`.""",
+Write `backward(steps, target)`, which returns a dict: for the target and each name
+that it rests on, the derivative of the target with respect to it. For the notes
+above and the target `"y"` it returns `{"y": 1.0, "u": 3.0, "a": 3.0, "b": 8.0}`.""",
     stub="def backward(steps, target):\n    ...",
     answer="backward",
     check=check_backward,
     reference=backward,
     hints=(
         "The derivative of the target with respect to itself is 1. Start there and go backwards.",
-        "At each note, the gradient at the result times the local derivative is the share of an input.",
+        "At each note, the gradient at the result times the local derivative is the share of an "
+        "input.",
         "A name that is used twice receives two shares. What do you do with both?",
     ),
     explanation=(
-        "Going backwards, the gradient at a result is complete before it is passed on, and every use of "
-        "a value adds its share."
+        "Going backwards, the gradient at a result is complete before it is passed on, and every "
+        "use of a value adds its share."
     ),
     wrong=(
         Wrong(backward_assigns, "the second share has overwritten the first"),
@@ -164,8 +167,8 @@ def check_tanh(answer):
     (gradient,) = tape.gradient(tape.sum(scaled), [a])
     if is_close(gradient, slope):
         fail(
-            "With 3·tanh(a) the gradient stays that of tanh(a): the pullback ignores the gradient `g` that "
-            "arrives at the result."
+            "With 3·tanh(a) the gradient stays that of tanh(a): the pullback ignores the gradient "
+            "`g` that arrives at the result."
         )
     expect_close(gradient, 3 * slope, "The gradient of the sum of 3·tanh(a)")
 
@@ -186,11 +189,12 @@ def tanh_unlinked(tape, a):
 add_operation = Exercise(
     id="05.2",
     title="Teach the small tape an operation",
-    statement="""Write `tanh(tape, a)`. It takes a `SmallTape` and a `Node` of any shape, adds the hyperbolic tangent to
-the tape with `tape.note`, and returns the resulting node, so that gradients flow through it.
+    statement="""Write `tanh(tape, a)`. It takes a `SmallTape` and a `Node` of any shape, adds the
+hyperbolic tangent to the tape with `tape.note`, and returns the resulting node, so
+that gradients flow through it.
 
-For a node with the values `[0.0, 0.5]` the values of the result are `[0.0, 0.462]`, and the
-gradient of their sum is `[1.0, 0.786]`.""",
+For a node with the values `[0.0, 0.5]` the values of the result are `[0.0, 0.462]`,
+and the gradient of their sum is `[1.0, 0.786]`.""",
     stub="def tanh(tape, a):\n    ...",
     answer="tanh",
     check=check_tanh,
@@ -201,8 +205,8 @@ gradient of their sum is `[1.0, 0.786]`.""",
         "A pullback receives the gradient at the result, `g`, and returns the one at the input.",
     ),
     explanation=(
-        "The pullback multiplies the gradient that arrives by the local derivative, which for tanh is "
-        "known from the value already computed."
+        "The pullback multiplies the gradient that arrives by the local derivative, which for "
+        "tanh is known from the value already computed."
     ),
     wrong=(
         Wrong(tanh_at_input, "takes 1 - a²"),
@@ -238,8 +242,8 @@ def check_newton(answer):
     except Exception as mistake:
         if "NoneType" in str(mistake):
             fail(
-                "The second derivative is None: the outer tape did not see how the first one was computed. "
-                "Take the inner gradient while the outer tape is recording."
+                "The second derivative is None: the outer tape did not see how the first one was "
+                "computed. Take the inner gradient while the outer tape is recording."
             )
         raise
     if is_close(result, 8.0):
@@ -247,7 +251,11 @@ def check_newton(answer):
     expect_close(result, 2.0, "After one step from 5 on the parabola 3(x - 2)², x")
     start = tf.constant(1.5, tf.float64)
     slope, curvature = 4 * 1.5**3 - 6 * 1.5 + 1, 12 * 1.5**2 - 6
-    expect_close(call(answer, wave, start), 1.5 - slope / curvature, "After a step from 1.5 on x⁴ - 3x² + x, x")
+    expect_close(
+        call(answer, wave, start),
+        1.5 - slope / curvature,
+        "After a step from 1.5 on x⁴ - 3x² + x, x",
+    )
     tensor = call(answer, wave, tf.constant(1.5))
     if to_array(tensor).dtype != np.float32:
         fail("A float32 start must give a float32 result.")
@@ -278,9 +286,9 @@ def newton_gradient_step(function, x):
 newton = Exercise(
     id="05.3",
     title="A Newton step",
-    statement="""Write `newton_step(function, x)`. It takes a smooth function of one number and a scalar tensor `x`
-(float32 or float64), and returns the next `x` of Newton's method, $x - f'(x) / f''(x)$, with both
-derivatives from tapes.
+    statement="""Write `newton_step(function, x)`. It takes a smooth function of one number and a
+scalar tensor `x` (float32 or float64), and returns the next `x` of Newton's method,
+$x - f'(x) / f''(x)$, with both derivatives from tapes.
 
 For $3(x-2)^2$, one step from anywhere leads to 2.""",
     stub="def newton_step(function, x):\n    ...",
@@ -293,8 +301,8 @@ For $3(x-2)^2$, one step from anywhere leads to 2.""",
         "So `inner.gradient(...)` stands inside the `with` of the outer tape.",
     ),
     explanation=(
-        "The inner gradient is computed while the outer tape records, so the outer tape can differentiate "
-        "it once more."
+        "The inner gradient is computed while the outer tape records, so the outer tape can "
+        "differentiate it once more."
     ),
     wrong=(
         Wrong(newton_outer_too_small, "The second derivative is None"),
@@ -324,13 +332,13 @@ def check_round(answer):
     expect_close(y, [0.0, 1.0, -1.0], "The result for [0.2, 0.7, -1.4]")
     if gradient is None or not to_array(gradient).any():
         fail(
-            "The values are right, but no gradient comes through: rounding is flat between its steps. Say "
-            "with tf.custom_gradient what the gradient should be."
+            "The values are right, but no gradient comes through: rounding is flat between its "
+            "steps. Say with tf.custom_gradient what the gradient should be."
         )
     if is_close(gradient, [1.0, 1.0, 1.0]):
         fail(
-            "With the weights 1, 2 and 3 behind it, the gradient is 1 everywhere: pass on the gradient that "
-            "arrives, in place of ones."
+            "With the weights 1, 2 and 3 behind it, the gradient is 1 everywhere: pass on the "
+            "gradient that arrives, in place of ones."
         )
     expect_close(gradient, [1.0, 2.0, 3.0], "The gradient with the weights 1, 2 and 3")
 
@@ -351,21 +359,23 @@ def round_ones(x):
 straight_through = Exercise(
     id="05.4",
     title="Round, and let the gradient through",
-    statement="""A network that has to end up with whole numbers still needs gradients while it learns. Write
-`round_through(x)`: it takes a float32 tensor of any shape and returns it rounded to whole
-numbers, and in the backward pass it behaves as if it had done nothing: the gradient that arrives
-is the gradient that leaves. This is called a *straight-through* estimator.""",
+    statement="""A network that has to end up with whole numbers still needs gradients while it
+learns. Write `round_through(x)`: it takes a float32 tensor of any shape and returns
+it rounded to whole numbers, and in the backward pass it behaves as if it had done
+nothing: the gradient that arrives is the gradient that leaves. This is called a
+*straight-through* estimator.""",
     stub="def round_through(x):\n    ...",
     answer="round_through",
     check=check_round,
     reference=round_through,
     hints=(
-        "A function decorated with `@tf.custom_gradient` returns two things: its value, and a function.",
+        "A function decorated with `@tf.custom_gradient` returns two things: its value, and a "
+        "function.",
         "That function receives the gradient that arrives, and returns the one for `x`.",
     ),
     explanation=(
-        "The forward pass rounds; the backward pass hands the arriving gradient on unchanged, in place of "
-        "the zero that the derivative of rounding is."
+        "The forward pass rounds; the backward pass hands the arriving gradient on unchanged, in "
+        "place of the zero that the derivative of rounding is."
     ),
     wrong=(
         Wrong(round_plain, "no gradient comes through"),
