@@ -48,6 +48,11 @@ each_function = pytest.mark.parametrize(
 )
 
 
+def patient(exercise):
+    """Return the exercise with more time, for a machine on which much else is going on."""
+    return dataclasses.replace(exercise, seconds=3 * exercise.seconds)
+
+
 def assert_readable(verdict):
     """Fail unless the text of a verdict can be printed anywhere, and be compared by nbval."""
     text = str(verdict)
@@ -116,25 +121,25 @@ def test_parts_are_complete(exercise):
 
 @each_exercise
 def test_reference_passes(exercise):
-    begun = time.monotonic()
-    verdict = judge(exercise, exercise.reference)
+    begun = time.process_time()  # of the processor: other tests run beside this one
+    verdict = judge(patient(exercise), exercise.reference)
     assert verdict.status == Verdict.CORRECT, verdict
-    assert time.monotonic() - begun < exercise.seconds / 2, "too near to its time limit"
+    assert time.process_time() - begun < exercise.seconds / 2, "too near to its time limit"
     assert_readable(verdict)
 
 
 @each_exercise
 def test_reference_passes_again_and_after_mistakes(exercise):
     """Judging keeps nothing from one answer to the next."""
-    judge(exercise, exercise.wrong[0].answer)
-    assert judge(exercise, exercise.reference).status == Verdict.CORRECT
+    judge(patient(exercise), exercise.wrong[0].answer)
+    assert judge(patient(exercise), exercise.reference).status == Verdict.CORRECT
 
 
 @each_exercise
 def test_each_wrong_answer_earns_its_message(exercise):
     messages = []
     for wrong in exercise.wrong:
-        verdict = judge(exercise, wrong.answer)
+        verdict = judge(patient(exercise), wrong.answer)
         assert verdict.status == Verdict.NOT_YET, verdict
         assert wrong.says in verdict.message, verdict
         assert_readable(verdict)

@@ -2,6 +2,7 @@
 
 import inspect
 import linecache
+import logging
 import re
 
 import nbformat
@@ -217,6 +218,27 @@ def test_slope_and_curvature_of_the_valley(valley, point):
     curvature = [[2 - 400 * y + 1200 * x**2, -400 * x], [-400 * x, 200]]
     np.testing.assert_allclose(slope, expected, atol=1e-9)
     np.testing.assert_allclose(hessian, curvature, atol=1e-9)
+
+
+def test_eager_jacobians_trace_at_each_call_and_compiled_ones_do_not():
+    lesson = lesson_code("05", "jacobian_of_product_and_sum")
+    compiled = lesson["jacobian_of_product_and_sum"]
+    messages = []
+    handler = logging.Handler()
+    handler.emit = lambda record: messages.append(record.getMessage())
+    logger, level = tf.get_logger(), tf.get_logger().level
+    logger.addHandler(handler)
+    logger.setLevel(logging.WARNING)
+    try:
+        for _ in range(8):
+            compiled(tf.constant([3.0, 5.0]))
+        assert messages == [] and compiled.experimental_get_tracing_count() == 1
+        for _ in range(8):
+            compiled.python_function(tf.constant([3.0, 5.0]))
+        assert "pfor" in messages[0] and "triggered tf.function retracing" in messages[0]
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)
 
 
 def test_newton_arrives_from_other_starts_too(valley):
