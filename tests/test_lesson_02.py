@@ -1,5 +1,7 @@
 """What lesson 02 builds is what ``course_utils.graphs`` offers to the lessons after it."""
 
+import time
+
 import numpy as np
 import pytest
 from lesson_code import lesson_code
@@ -71,13 +73,22 @@ def test_the_claim_of_the_lesson_holds_on_this_tensorflow(lesson):
     assert lesson["count_operations"](after) == {"Mul": 2, "AddV2": 1}
 
 
-def test_fair_timing_reads_the_result_and_takes_the_best_round():
+def test_fair_timing_takes_turns_and_keeps_the_best_round():
     lesson = lesson_code("02", "seconds_per_call")
     seen = []
 
-    def work(x):
-        seen.append(len(seen))
-        return tf.constant(np.float32(x))
+    def contestant(name, naps):
+        def work(x):
+            seen.append(name)
+            time.sleep(naps[seen.count(name) - 1])
+            return tf.constant(np.float32(x))
 
-    assert lesson["seconds_per_call"](work, 1.0, calls=4) > 0
-    assert len(seen) == 1 + 5 * 4
+        return work
+
+    functions = {
+        "steady": contestant("steady", [0.02] * 6),
+        "disturbed": contestant("disturbed", [0.1, 0.1, 0.1, 0.1, 0.0, 0.0]),
+    }
+    best = lesson["seconds_per_call"](functions, 1.0, calls=2, rounds=3)
+    assert seen == ["steady", "steady", "disturbed", "disturbed"] * 3
+    assert 0 < best["disturbed"] < 0.02 <= best["steady"]

@@ -158,7 +158,7 @@ def test_the_storm_of_the_lesson_leaves_the_log_as_it_was():
     logger = tf.get_logger()
     before = logger.getEffectiveLevel()
     lesson = lesson_code("03", "storm_traces", "calm_traces")
-    assert (lesson["storm_traces"], lesson["calm_traces"]) == (30, 1)
+    assert (lesson["storm_traces"], lesson["calm_traces"]) == (100, 1)
     assert logger.getEffectiveLevel() == before == logging.WARNING
 
 
