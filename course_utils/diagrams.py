@@ -348,7 +348,11 @@ class _LayerGraph:
                 ends = self._add(
                     layer,
                     inside,
-                    set(),
+                    {
+                        id(end)
+                        for tensor, end in zip(outputs, layer.outputs, strict=True)
+                        if id(tensor) in results
+                    },
                     path=f"{key}/",
                     group=frame,
                     repeated=repeated or shared,

@@ -436,6 +436,23 @@ def test_models_inside_models_inside_models():
     assert 'label="middle / inner"' in diagram.source
 
 
+def test_the_end_of_the_model_is_marked_inside_a_model_as_well():
+    """The picture that stands in for a model has the colours of the model itself."""
+    inner = keras.Sequential(
+        [keras.Input((4,)), layers.Dense(4, name="core"), layers.Dense(2, name="end")], name="inner"
+    )
+    inputs = keras.Input((4,), name="x")
+    outer = keras.Model(inputs, inner(1.0 - inputs), name="outer")
+    for nested, end in ((False, "inner"), (True, "end")):
+        source = show_model(outer, nested=nested).source
+        marked = [line for line in source.splitlines() if diagrams.KINDS["output"]["color"] in line]
+        assert len(marked) == 1 and end in marked[0]
+    middle = keras.Model(inputs, layers.Dense(3, name="last")(inner(inputs)), name="middle")
+    source = show_model(middle, nested=True).source
+    marked = [line for line in source.splitlines() if diagrams.KINDS["output"]["color"] in line]
+    assert len(marked) == 1 and "last" in marked[0]
+
+
 def test_operations_without_a_layer_are_drawn():
     inputs = keras.Input((4,))
     outputs = keras.ops.reshape(inputs, (-1, 2, 2)) + 1.0

@@ -1,0 +1,303 @@
+"""What lesson 08 builds is what the helpers offer, and its exercises judge fairly."""
+
+import inspect
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from lesson_code import NOTEBOOKS, lesson_code
+
+from course_utils import models
+from course_utils.diagrams import show_model
+from course_utils.exercises import lesson_08
+from course_utils.exercises.engine import Verdict, judge
+from course_utils.session import import_tensorflow
+
+tf = import_tensorflow()
+
+import keras  # noqa: E402
+from keras import layers  # noqa: E402
+
+ROOT = Path(__file__).resolve().parents[1]
+CELLS = ("two_eyes", "digits", "train_images", "as_list", "added", "called", "same")
+CELLS += ("draw_layers", "build_mlp", "mlp", "build_cnn", "cnn", "skipping", "told", "is_chain")
+
+
+@pytest.fixture(scope="module")
+def lesson():
+    keras.utils.clear_session()
+    return lesson_code("08", *CELLS)
+
+
+# ---------------------------------------------------------------- helper and lesson
+
+OPTIONS = {
+    "build_mlp": [
+        {},
+        {"hidden": ()},
+        {"hidden": (7, 6, 5), "classes": 3, "output_activation": "softmax"},
+        {"input_shape": (5, 4, 3), "output_activation": "sigmoid"},
+    ],
+    "build_cnn": [
+        {},
+        {"filters": (3,), "hidden": 5, "classes": 4, "output_activation": "softmax"},
+        {"input_shape": (17, 9, 2), "filters": (2, 3, 4)},
+    ],
+}
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_helper_and_lesson_build_the_same_model(lesson, name):
+    for options in OPTIONS[name]:
+        ours, theirs = getattr(models, name)(**options), lesson[name](**options)
+        assert show_model(ours).text == show_model(theirs).text
+        theirs.set_weights(ours.get_weights())
+        images = np.random.default_rng(0).uniform(size=(4, *ours.input_shape[1:]))
+        np.testing.assert_array_equal(ours(images), theirs(images))
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_helper_and_lesson_have_the_same_arguments(lesson, name):
+    ours, theirs = getattr(models, name), lesson[name]
+
+    def arguments(function):
+        parameters = inspect.signature(function).parameters.values()
+        return [(parameter.name, parameter.default, parameter.kind) for parameter in parameters]
+
+    assert arguments(ours) == arguments(theirs)
+
+
+def arrows_of(model):
+    """Return the arrows and boxes that show_model draws, read from its words."""
+    boxes, arrows = {}, set()
+    for line in show_model(model).text.splitlines()[1:]:
+        box, _, sources = line.strip().partition(" <- ")
+        name, kind, shape = re.match(r"(\S+) \((\w+)[^)]*\) (\(.*\))", box).groups()
+        boxes[name] = f"{kind} {shape}"
+        arrows |= {(source, name) for source in sources.split(", ") if source}
+    return boxes, arrows
+
+
+@pytest.mark.parametrize("name", ["two_eyes", "called", "cnn", "skipping", "told"])
+def test_helper_and_lesson_draw_the_same_graph(lesson, name, monkeypatch):
+    drawn = {}
+
+    def note(nodes, edges, title):
+        drawn.update(nodes={key: node["note"] for key, node in nodes.items()}, edges=set(edges))
+
+    monkeypatch.setitem(lesson, "draw_graph", note)
+    lesson["draw_layers"](lesson[name])
+    assert (drawn["nodes"], drawn["edges"]) == arrows_of(lesson[name])
+    assert len(drawn["edges"]) >= len(drawn["nodes"]) - 1
+
+
+def test_a_chain_is_told_from_a_graph(lesson):
+    is_chain = lesson["is_chain"]
+    assert is_chain(models.build_mlp()) and is_chain(models.build_cnn(filters=(2,)))
+    inputs = keras.Input((4,))
+    first = layers.Dense(4)(inputs)
+    assert not is_chain(keras.Model(inputs, layers.Add()([layers.Dense(4)(first), first])))
+    assert not is_chain(keras.Model(inputs, [layers.Dense(4)(first), first]))
+    assert not is_chain(keras.Model(inputs, layers.Dense(4)(first) + first))
+    assert not is_chain(keras.Model(inputs, layers.Dense(4)(first + 1.0)))
+
+
+# ---------------------------------------------------------------- what the lesson promises
+
+
+def test_with_and_without_dot_the_lesson_says_the_same(tmp_path):
+    """The cell about Graphviz prints the same lines, whatever the PATH holds."""
+    code = f"""
+import sys
+sys.path[:0] = [{str(ROOT)!r}, {str(ROOT / "tests")!r}]
+from lesson_code import lesson_code
+lesson_code("08", "two_eyes", "called", "keras_source", "without_dot")
+"""
+    fake = tmp_path / "bin"
+    fake.mkdir()
+    (fake / "dot").write_text("#!/bin/sh\nexit 1\n")
+    (fake / "dot").chmod(0o755)
+    folders = os.environ["PATH"].split(os.pathsep)
+    bare = [folder for folder in folders if not shutil.which("dot", path=folder)]
+    said = []
+    for path in ([str(fake), *folders], bare):
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            env={**os.environ, "PATH": os.pathsep.join(path), "TF_CPP_MIN_LOG_LEVEL": "3"},
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+        assert done.returncode == 0, done.stderr
+        lines = done.stdout.splitlines()
+        said.append(lines[lines.index("dot found: False") :])
+    assert said[0] == said[1]
+    assert "You must install graphviz" in said[0][1]
+    assert said[0][2] == "show_model drew it all the same: True"
+    assert [path.name for path in tmp_path.iterdir()] == ["bin"], "the lesson left a file"
+
+
+def test_no_cell_writes_a_file_or_trains_for_long():
+    (path,) = NOTEBOOKS.glob("08_*.ipynb")
+    text = path.read_text(encoding="utf-8")
+    assert len(re.findall(r"epochs=(\d+)", text)) == 1
+    assert ".save(" not in text and "to_file" not in text
+
+
+# ---------------------------------------------------------------- right in another way
+
+
+def verdict_of(number, answer):
+    (exercise,) = [one for one in lesson_08.EXERCISES if one.id == f"08.{number}"]
+    return judge(exercise, answer)
+
+
+def two_paths_with_plus():
+    image = keras.Input((28, 28, 1))
+    b = layers.Conv2D(4, 5, padding="same", activation="relu")(image)
+    a = layers.ReLU()(layers.Conv2D(8, 3, padding="same")(image))
+    join = layers.concatenate([a, b])
+    c = layers.Conv2D(12, 3, padding="same", activation=tf.nn.relu)(join)
+    pool = keras.ops.mean(join + c, axis=(1, 2))
+    return keras.Model([image], [layers.Dense(10)(pool)])
+
+
+def extractor_by_places(model, names):
+    wanted = {layer.name: layer.output for layer in model.layers}
+    return keras.Model(model.inputs, [wanted[name] for name in names])
+
+
+def extractor_called(model, names):
+    """A view of a view, behind an input of its own."""
+    inner = extractor_by_places(model, names)
+    inputs = keras.Input(model.input_shape[1:])
+    return keras.Model(inputs, inner(inputs))
+
+
+def count_with_is(first, second):
+    return sum(w.numpy().size for w in first.weights if any(w is v for v in second.weights))
+
+
+def count_in_numpy(first, second):
+    return np.int64(count_with_is(first, second))
+
+
+def split_in_a_list(model, name):
+    first, second, _ = lesson_08.split_and_join(model, name)
+    return [first, second, keras.Sequential([first, second])]
+
+
+def split_with_inputs(model, name):
+    first, second, _ = lesson_08.split_and_join(model, name)
+    inputs = keras.Input(model.input_shape[1:])
+    return first, second, keras.Model(inputs, second(first(inputs)))
+
+
+@pytest.mark.parametrize(
+    ("number", "answer"),
+    [
+        (1, two_paths_with_plus),
+        (2, extractor_by_places),
+        (2, extractor_called),
+        (3, count_with_is),
+        (3, count_in_numpy),
+        (4, split_in_a_list),
+        (4, split_with_inputs),
+    ],
+)
+def test_other_right_answers_pass(number, answer):
+    verdict = verdict_of(number, answer)
+    assert verdict.status == Verdict.CORRECT, verdict
+
+
+# ---------------------------------------------------------------- further mistakes
+
+
+def relu_last():
+    return lesson_08.two_paths(last="relu")
+
+
+def product_for_sum():
+    return lesson_08.two_paths(skip="product")
+
+
+def max_for_average():
+    return lesson_08.two_paths(pooling=layers.GlobalMaxPooling2D)
+
+
+def no_relu_at_all():
+    model = lesson_08.two_paths(missing="a")
+    model.get_layer(index=2).activation = keras.activations.linear
+    return model
+
+
+def a_tuple_of_shapes():
+    return keras.Sequential([layers.Flatten(), layers.Dense(10)])
+
+
+def other_input():
+    inputs = keras.Input((28, 28))
+    return keras.Model(inputs, layers.Dense(10)(layers.Flatten()(inputs)))
+
+
+def extractor_of_numbers(model, names):
+    return keras.Model(model.input, model.get_layer(names[0]).output)
+
+
+def count_none(first, second):
+    return 0
+
+
+def count_list(first, second):
+    return [1, 2]
+
+
+def join_anew(model, name):
+    first, second, _ = lesson_08.split_and_join(model, name)
+    return first, second, keras.Model(model.input, model.output)
+
+
+def join_backwards(model, name):
+    first, second, _ = lesson_08.split_and_join(model, name)
+    return first, second, keras.Sequential([second, first])
+
+
+@pytest.mark.parametrize(
+    ("number", "answer", "says"),
+    [
+        (1, relu_last, "The last layer has a ReLU"),
+        (1, product_for_sum, "meet at a product"),
+        (1, max_for_average, "asks for the average"),
+        (1, no_relu_at_all, "compare it arrow by arrow"),
+        (1, a_tuple_of_shapes, "has no inputs and outputs yet"),
+        (1, other_input, "expected one image of (28, 28, 1)"),
+        (2, extractor_of_numbers, "the number of answers is 1."),
+        (3, count_none, "is not right; expected 27"),
+        (3, count_list, "an array of shape (2,)"),
+        (4, join_anew, "`joined` does not call `second`"),
+        (4, join_backwards, "`joined` does not give the model's answers"),
+    ],
+)
+def test_further_mistakes_are_named(number, answer, says):
+    verdict = verdict_of(number, answer)
+    assert verdict.status == Verdict.NOT_YET and says in verdict.message, verdict
+
+
+def test_the_drawing_above_the_exercise_is_the_model_asked_for():
+    """The arrows that the lesson draws by hand are those of the reference solution."""
+    (path,) = NOTEBOOKS.glob("08_*.ipynb")
+    text = path.read_text(encoding="utf-8")
+    drawn = dict(re.findall(r'\\"(\w+)\\": \{[^}]*\\"note\\": \\"([^\\]*)', text))
+    _, arrows = arrows_of(keras.models.clone_model(lesson_08.build_two_paths()))
+    assert drawn["a"].startswith("8 filters") and drawn["c"].startswith("12 filters")
+    said = re.findall(r'\(\\"(\w+)\\", \\"(\w+)\\"\)', text)
+    assert len(said) == len(arrows) == 9
+    degrees = sorted(sum(end == name for _, end in said) for name in drawn)
+    theirs = {name for pair in arrows for name in pair}
+    assert degrees == sorted(sum(end == name for _, end in arrows) for name in theirs)
