@@ -1,0 +1,880 @@
+"""Exercises of lesson 09: training with fit."""
+
+import math
+
+import numpy as np
+
+from course_utils.exercises.engine import (
+    Exercise,
+    NotAttempted,
+    Wrong,
+    call,
+    describe,
+    expect_shape,
+    fail,
+    is_close,
+)
+from course_utils.session import import_tensorflow
+
+tf = import_tensorflow()
+import keras  # noqa: E402
+from keras import layers  # noqa: E402
+
+# ---------------------------------------------------------------- 09.1
+
+COUNT = 60  # images of a check
+
+
+def prepare(images, labels, rng):
+    order = rng.permutation(len(images))
+    images, labels = images[order], labels[order]
+    cut = len(images) * 4 // 5
+    train_images, validation_images = images[:cut], images[cut:]
+    train_labels, validation_labels = labels[:cut], labels[cut:]
+
+    mean, deviation = train_images.mean(), train_images.std()
+    train_images = (train_images - mean) / deviation
+    validation_images = (validation_images - mean) / deviation
+
+    train_images = np.concatenate([train_images, np.roll(train_images, 1, axis=2)])
+    train_labels = np.concatenate([train_labels, train_labels])
+    return train_images, train_labels, validation_images, validation_labels
+
+
+def marked_images():
+    """Return (images, labels): image i is recognised by its label i, and has a bright column."""
+    levels = np.random.default_rng(91).uniform(0, 0.5, COUNT)
+    levels[-COUNT // 5 :] += 0.3  # the tail differs, as it does in collected data
+    images = np.repeat(levels, 16).reshape(COUNT, 4, 4)
+    images[:, :, 1] += 0.2
+    return images.astype("float32"), np.arange(COUNT)
+
+
+def check_prepare(answer):
+    labels = marked_images()[1]
+    parts = split_of(answer, np.random.default_rng(5))
+    _, train_labels, _, validation_labels = parts
+    shared = set(train_labels.tolist()) & set(validation_labels.tolist())
+    if shared:
+        fail(
+            f"{len(shared)} images have one copy in the training data and another in the "
+            "validation data, so the model is examined on what it has learned by heart. In which "
+            "order must copying and splitting come?"
+        )
+    held = COUNT - COUNT * 4 // 5
+    if len(validation_labels) == 2 * held:
+        fail(
+            "The validation data hold shifted copies too. That is no leak, but each digit counts "
+            "twice, and half of them are made up; measure on what was collected."
+        )
+    if len(validation_labels) != held:
+        fail(f"There are {len(validation_labels)} validation images for {COUNT}; expected {held}.")
+    if np.array_equal(np.sort(validation_labels), labels[-held:]):
+        fail(
+            "The validation images are the last fifth of what came in. Data are often stored in an "
+            "order, by class or by day; shuffle before you cut."
+        )
+    if len(train_labels) == COUNT - held:
+        fail("The shifted copies are gone. Training may have them; which images may be copied?")
+    expected = np.sort(np.setdiff1d(labels, validation_labels).repeat(2))
+    if not np.array_equal(np.sort(train_labels), expected):
+        fail("The training data must hold each image that is not held out, and its shifted copy.")
+    expect_standardised(parts)
+    again = split_of(answer, np.random.default_rng(6))
+    if np.array_equal(np.sort(again[3]), np.sort(validation_labels)):
+        fail("Two generators give the same split. Draw the order from `rng`, and do not seed it.")
+
+
+def split_of(answer, rng):
+    """Call the answer; return its four parts as arrays with shapes that fit."""
+    images, labels = marked_images()
+    before = images.copy()
+    result = call(answer, images, labels, rng)
+    if not isinstance(result, (tuple, list)) or len(result) != 4:
+        fail(f"Expected four arrays, got {describe(result)}.")
+    if not np.array_equal(images, before):
+        fail("The images that came in have changed. They belong to the caller: work on copies.")
+    parts = []
+    for name, pixels, names in (
+        ("training", result[0], result[1]),
+        ("validation", result[2], result[3]),
+    ):
+        names = np.asarray(names)
+        if names.ndim != 1 or not np.isin(names, labels).all():
+            fail(f"The {name} labels are not labels that came in; expected a vector of them.")
+        parts += [expect_shape(pixels, (len(names), 4, 4), f"The {name} images"), names]
+    return parts
+
+
+def expect_standardised(parts):
+    """Find by which mean and deviation the pixels were standardised, and judge them."""
+    images, _ = marked_images()
+    train_images, train_labels, validation_images, validation_labels = parts
+
+    def found(pixels, names):
+        """Return mean and deviation, from a straight line through all pixels."""
+        raw = np.sort(images[names].reshape(len(names), -1), axis=1).ravel()
+        out = np.sort(pixels.reshape(len(names), -1), axis=1).ravel()
+        slope, offset = np.polyfit(raw.astype(float), out.astype(float), 1)
+        if not slope > 1e-6 or not is_close(slope * raw + offset, out, tolerance=1e-2):
+            fail(
+                "The pixels are not (pixel - mean) / deviation with one mean and one deviation, or "
+                "images and labels do not belong together any more."
+            )
+        return np.array([-offset / slope, 1 / slope])
+
+    def facts(names):
+        return np.array([images[names].mean(), images[names].std()])
+
+    own = facts(np.unique(train_labels))
+    rows = np.arange(COUNT)
+    training = found(train_images, train_labels)
+    validation = found(validation_images, validation_labels)
+    if is_close(training, [0.0, 1.0], tolerance=1e-2):
+        fail("The images are not standardised any more: (pixel - mean) / deviation is missing.")
+    if is_close(training, facts(rows), tolerance=2e-3):
+        fail(
+            "Mean and deviation were taken over all images, so the training data know something "
+            "about the validation data. From which images may they come?"
+        )
+    if not is_close(training, own, tolerance=2e-3):
+        fail("Mean and deviation of the training data are not those of the images in it.")
+    if is_close(validation, facts(validation_labels), tolerance=2e-3):
+        fail(
+            "The validation data are standardised by their own mean and deviation. A model in use "
+            "meets one image at a time and has the training data's numbers only; use those."
+        )
+    if not is_close(validation, own, tolerance=2e-3):
+        fail("The validation data are not standardised by the training data's mean and deviation.")
+    mark = train_images.mean(axis=1).argmax(axis=1)
+    if sorted(set(mark.tolist())) != [1, 2] or np.sum(mark == 1) != np.sum(mark == 2):
+        fail("Half of the training images must be the originals, half shifted by one column.")
+
+
+def prepare_leaky(images, labels, rng):
+    images = (images - images.mean()) / images.std()
+    images = np.concatenate([images, np.roll(images, 1, axis=2)])
+    labels = np.concatenate([labels, labels])
+    order = rng.permutation(len(images))
+    images, labels = images[order], labels[order]
+    cut = len(images) * 4 // 5
+    return images[:cut], labels[:cut], images[cut:], labels[cut:]
+
+
+def prepare_all_statistics(images, labels, rng):
+    mean, deviation = images.mean(), images.std()
+    order = rng.permutation(len(images))
+    images, labels = (images[order] - mean) / deviation, labels[order]
+    cut = len(images) * 4 // 5
+    train = np.concatenate([images[:cut], np.roll(images[:cut], 1, axis=2)])
+    return train, np.concatenate([labels[:cut], labels[:cut]]), images[cut:], labels[cut:]
+
+
+def prepare_own_statistics(images, labels, rng):
+    train, train_labels, held, held_labels = prepare(images, labels, rng)
+    return train, train_labels, (held - held.mean()) / held.std(), held_labels
+
+
+class Unshuffled:
+    def permutation(self, count):
+        return np.arange(count)
+
+
+def prepare_tail(images, labels, rng):
+    return prepare(images, labels, Unshuffled())
+
+
+def prepare_copies_everywhere(images, labels, rng):
+    train, train_labels, held, held_labels = prepare(images, labels, rng)
+    held = np.concatenate([held, np.roll(held, 1, axis=2)])
+    return train, train_labels, held, np.concatenate([held_labels, held_labels])
+
+
+def prepare_no_copies(images, labels, rng):
+    train, train_labels, held, held_labels = prepare(images, labels, rng)
+    half = len(train) // 2
+    return train[:half], train_labels[:half], held, held_labels
+
+
+def prepare_seeded(images, labels, rng):
+    return prepare(images, labels, np.random.default_rng(0))
+
+
+leak = Exercise(
+    id="09.1",
+    title="Find the leak",
+    statement="""This function prepares data for a training run. It runs, and it leaks twice:
+
+```python
+def prepare(images, labels, rng):
+    images = (images - images.mean()) / images.std()
+    images = np.concatenate([images, np.roll(images, 1, axis=2)])  # copies, shifted by a column
+    labels = np.concatenate([labels, labels])
+    order = rng.permutation(len(images))
+    images, labels = images[order], labels[order]
+    cut = len(images) * 4 // 5
+    return images[:cut], labels[:cut], images[cut:], labels[cut:]
+```
+
+Write it anew without the leaks. `images` is float32 of shape `(n, height, width)`, `labels` an
+integer array of shape `(n,)`, `rng` a `numpy.random.Generator`; the arrays stay as they are.
+Return four arrays, training images and labels, validation images and labels:
+
+- `n * 4 // 5` of the images, drawn by `rng`, are for training, and the others for validation;
+- training holds its images and a shifted copy of each, in any order, validation only its images;
+- all pixels are standardised as above, by **one** mean and **one** deviation that know nothing of
+  the validation images.
+
+For example, 60 images give 96 for training and 12 for validation.""",
+    stub="def prepare(images, labels, rng):\n    ...",
+    answer="prepare",
+    check=check_prepare,
+    reference=prepare,
+    hints=(
+        "Follow one image and its copy through the function. Can they be parted by the cut?",
+        "Everything that mixes images or computes from several of them must come after the cut.",
+        "Shuffle, cut, take mean and deviation of the training part, apply them to both parts, "
+        "and copy the training part last.",
+    ),
+    explanation=(
+        "The cut comes first, so nothing of a held-out image can reach the training data: neither "
+        "a copy nor its share in a mean. Validation is treated as a picture in use will be."
+    ),
+    wrong=(
+        Wrong(prepare_leaky, "one copy in the training data"),
+        Wrong(prepare_all_statistics, "were taken over all images"),
+        Wrong(prepare_own_statistics, "by their own mean"),
+        Wrong(prepare_tail, "the last fifth of what came in"),
+        Wrong(prepare_copies_everywhere, "hold shifted copies too"),
+        Wrong(prepare_no_copies, "The shifted copies are gone"),
+        Wrong(prepare_seeded, "Two generators give the same split"),
+    ),
+)
+
+# ---------------------------------------------------------------- a model for 09.2 and 09.3
+
+
+def sliding_model(rate=1.0):
+    """Return a model of one weight whose gradient is 1: each step moves it by the rate."""
+    model = keras.Sequential(
+        [keras.Input((1,)), layers.Dense(1, use_bias=False, kernel_initializer="zeros")]
+    )
+    model.compile(
+        keras.optimizers.SGD(rate),
+        loss=lambda labels, outputs: outputs,
+        run_eagerly=True,
+    )
+    return model
+
+
+def train_with_your_callback(model, callbacks, epochs, batches):
+    """Train and return the model; its name stands in the verdict on a callback that raises."""
+    ones = np.ones((batches, 1), "float32")
+    model.fit(
+        ones, ones, batch_size=1, epochs=epochs, shuffle=False, verbose=0, callbacks=callbacks
+    )
+    return model
+
+
+def make_callback(answer, *args):
+    if not isinstance(answer, type):
+        fail(f"Expected the class itself, got {describe(answer)}.")
+    made = call(answer, *args)
+    if not isinstance(made, keras.callbacks.Callback):
+        fail("The class is no callback: derive it from keras.callbacks.Callback.")
+    if not any(
+        getattr(answer, name) is not getattr(keras.callbacks.Callback, name)
+        for name in dir(keras.callbacks.Callback)
+        if name.startswith("on_")
+    ):
+        raise NotAttempted("The class has no hook of its own yet. Which moment do you need?")
+    return made
+
+
+# ---------------------------------------------------------------- 09.2
+
+
+class StopAt(keras.callbacks.Callback):
+    def __init__(self, monitor, target):
+        super().__init__()
+        self.monitor, self.target = monitor, target
+
+    def on_epoch_end(self, epoch, logs=None):
+        value = (logs or {}).get(self.monitor)
+        if value is not None and value >= self.target:
+            self.model.stop_training = True
+
+
+class _Script(keras.callbacks.Callback):
+    """Write given values into the logs of each epoch, and count epochs and batches."""
+
+    def __init__(self, **values):
+        super().__init__()
+        self.values, self.epochs, self.batches = values, 0, 0
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.batches += 1
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.epochs += 1
+        logs.update({name: values[epoch] for name, values in self.values.items()})
+
+
+def epochs_run(answer, monitor, target, **values):
+    """Return how many epochs of two batches ran before the learner's callback stopped the run."""
+    script = _Script(**values)
+    longest = len(next(iter(values.values())))
+    call(
+        train_with_your_callback,
+        sliding_model(0.0),
+        [script, make_callback(answer, monitor, target)],
+        longest,
+        2,
+    )
+    if script.batches != 2 * script.epochs:
+        fail("An epoch was cut short. Numbers of an epoch are known only at its end.")
+    return script.epochs
+
+
+def check_stop(answer):
+    rising = [0.2, 0.4, 0.55, 0.7, 0.9, 0.95]
+    ran = epochs_run(answer, "score", 0.6, score=rising, other=[1.0] * 6)
+    if ran == 6:
+        fail(
+            "The value passed the target in epoch 4, and the run went on to its end. Whose "
+            "attribute `stop_training` ends a run: the callback's or the model's? And does the "
+            "hook that you chose see the value?"
+        )
+    if ran == 5:
+        fail(
+            "The value passed the target in epoch 4, and the run stopped after epoch 5. Which hook "
+            "sees the value of an epoch as soon as there is one?"
+        )
+    if ran < 4:
+        low = epochs_run(answer, "score", 0.6, score=[0.2] * 4, other=[0.2] * 4)
+        if low == 4:
+            fail("The run stopped by the value of another name. `monitor` says which one counts.")
+        fail(f"The target is 0.6, and the run stopped in epoch {ran}, where the value is below it.")
+    if epochs_run(answer, "score", 0.5, score=[0.1, 0.2, 0.5, 0.5, 0.5], other=[0.0] * 5) != 3:
+        fail("The value was exactly the target in epoch 3, and the run went on: reached counts.")
+    if epochs_run(answer, "loss", -0.5, loss=[-2.0, -1.0, 0.0, 1.0]) != 3:
+        fail("The run stopped by a number of a batch. Wait for the value of the whole epoch.")
+    if epochs_run(answer, "missing", 0.5, score=[0.9, 0.9, 0.9]) != 3:
+        fail("The logs have no such name, and the run was stopped. Without a value, do nothing.")
+    if epochs_run(answer, "missing", -0.5, score=[-0.9, -0.9, -0.9]) != 3:
+        fail(
+            "The logs have no such name, the target is -0.5, and the run was stopped. A name that "
+            "is missing is not a value of 0."
+        )
+
+
+class StopItself(StopAt):
+    def on_epoch_end(self, epoch, logs=None):
+        if logs.get(self.monitor, 0.0) >= self.target:
+            self.stop_training = True
+
+
+class StopAbove(StopAt):
+    def on_epoch_end(self, epoch, logs=None):
+        if logs.get(self.monitor, -math.inf) > self.target:
+            self.model.stop_training = True
+
+
+class StopLate(StopAt):
+    value = None
+
+    def on_epoch_end(self, epoch, logs=None):
+        if self.value is not None and self.value >= self.target:
+            self.model.stop_training = True
+        self.value = logs.get(self.monitor)
+
+
+class StopInBatch(StopAt):
+    def on_train_batch_end(self, batch, logs=None):
+        if logs.get(self.monitor, -math.inf) >= self.target:
+            self.model.stop_training = True
+
+
+class StopBelow(StopAt):
+    def on_epoch_end(self, epoch, logs=None):
+        if logs.get(self.monitor, math.inf) <= self.target:
+            self.model.stop_training = True
+
+
+class StopByAny(StopAt):
+    def on_epoch_end(self, epoch, logs=None):
+        if max(logs.values()) >= self.target:
+            self.model.stop_training = True
+
+
+class StopWithoutName(StopAt):
+    def on_epoch_end(self, epoch, logs=None):
+        if logs[self.monitor] >= self.target:
+            self.model.stop_training = True
+
+
+class StopOnZero(StopAt):
+    def on_epoch_end(self, epoch, logs=None):
+        if logs.get(self.monitor, 0.0) >= self.target:
+            self.model.stop_training = True
+
+
+class StopByError(StopAt):
+    def on_epoch_end(self, epoch, logs=None):
+        if logs.get(self.monitor, -math.inf) >= self.target:
+            raise StopIteration("target reached")
+
+
+stop = Exercise(
+    id="09.2",
+    title="Stop on a target",
+    statement="""Write the class `StopAt`, a callback that ends a run as soon as it is good enough.
+`StopAt(monitor, target)` takes the name of a number in the logs of an epoch, such as
+`"val_accuracy"`, and a float. The run ends after the first epoch in which that number is **at
+least** `target`. Where the logs do not hold the name, nothing happens.
+
+For example, with `StopAt("val_accuracy", 0.9)` and the values 0.7, 0.9, 0.95, `fit(..., epochs=3)`
+trains for two epochs.""",
+    stub="""class StopAt(keras.callbacks.Callback):
+    def __init__(self, monitor, target):
+        ...""",
+    answer="StopAt",
+    check=check_stop,
+    reference=StopAt,
+    hints=(
+        "Keep both arguments in `__init__`. Which hook is called once an epoch, with its logs?",
+        "A run ends after the epoch in which `stop_training` of the model becomes True; a callback "
+        "reaches the model by `self.model`.",
+        "`logs.get(self.monitor)` is None where there is no such name.",
+    ),
+    explanation=(
+        "`on_epoch_end` is the first hook that knows the numbers of an epoch, validation included. "
+        "It sets the model's flag, and `fit` leaves its loop and still calls `on_train_end`."
+    ),
+    wrong=(
+        Wrong(StopItself, "the callback's or the model's"),
+        Wrong(StopAbove, "reached counts"),
+        Wrong(StopLate, "stopped after epoch 5"),
+        Wrong(StopInBatch, "An epoch was cut short"),
+        Wrong(StopBelow, "where the value is below it"),
+        Wrong(StopByAny, "the value of another name"),
+        Wrong(StopWithoutName, "KeyError"),
+        Wrong(StopOnZero, "is not a value of 0"),
+        Wrong(StopByError, "StopIteration"),
+    ),
+)
+
+# ---------------------------------------------------------------- 09.3
+
+
+class WarmupCosine(keras.callbacks.Callback):
+    def __init__(self, peak, warmup, total):
+        super().__init__()
+        self.peak, self.warmup, self.total = peak, warmup, total
+
+    def on_train_begin(self, logs=None):
+        self.step = 0
+
+    def on_train_batch_begin(self, batch, logs=None):
+        self.model.optimizer.learning_rate = self.rate(self.step)
+        self.step += 1
+
+    def rate(self, step):
+        if step < self.warmup:
+            return self.peak * step / self.warmup
+        share = min((step - self.warmup) / (self.total - self.warmup), 1.0)
+        return self.peak * (1 + math.cos(math.pi * share)) / 2
+
+
+class _Moves(keras.callbacks.Callback):
+    """Record by how much the one weight of the model moves in each batch: the rate itself."""
+
+    def __init__(self):
+        super().__init__()
+        self.moves, self.place = [], 0.0
+
+    def on_train_batch_end(self, batch, logs=None):
+        place = float(self.model.get_weights()[0][0, 0])
+        self.moves.append(self.place - place)
+        self.place = place
+
+
+def rates_of(answer, peak, warmup, total, batches, epochs):
+    """Return the learning rate that each batch of a real run was trained with."""
+    recorder = _Moves()
+    made = make_callback(answer, peak, warmup, total)
+    call(train_with_your_callback, sliding_model(7.0), [made, recorder], epochs, batches)
+    return np.array(recorder.moves)
+
+
+def expected_rates(peak, warmup, total, count):
+    schedule = WarmupCosine(peak, warmup, total)
+    return np.array([schedule.rate(step) for step in range(count)])
+
+
+def check_warmup(answer):
+    peak, warmup, total, batches = 0.5, 7, 20, 5
+    rates = rates_of(answer, peak, warmup, total, batches, epochs=4)
+    right = expected_rates(peak, warmup, total, 20)
+
+    def same(values, others):
+        return is_close(values, others, tolerance=1e-4)
+
+    if same(rates, np.full(20, 7.0)):
+        fail(
+            "All batches were trained with the rate that `compile` was given. Set "
+            "`self.model.optimizer.learning_rate`."
+        )
+    if all(np.ptp(rates[start : start + batches]) < 1e-5 for start in range(0, 20, batches)):
+        fail(
+            "The rate changes once an epoch. Steps are batches here: a warm-up of 7 is over in "
+            "the second epoch."
+        )
+    if same(rates[:batches], rates[batches : 2 * batches]):
+        fail(
+            "The schedule starts anew in each epoch. The argument `batch` of a hook counts the "
+            "batches of its epoch; who counts those of the run?"
+        )
+    if same(rates[1:], right[:-1]):
+        fail(
+            "The rates are right, and each comes one batch late: the first batch was trained with "
+            "what `compile` was given. Which hook comes before the step?"
+        )
+    if same(rates[:-1], right[1:]):
+        fail("The rates are right, and each comes one batch early. The first batch has step 0.")
+    if not same(rates[:warmup], right[:warmup]):
+        fail(
+            f"The warm-up is off. With peak {peak} and {warmup} steps, batch 0 has the rate 0, and "
+            f"each batch has {peak / warmup:.4f} more than the one before."
+        )
+    steps = np.arange(warmup, total)
+    if same(rates[warmup:], peak * (1 + np.cos(np.pi * steps / total)) / 2):
+        fail(
+            "The rate falls from the peak at a jump: the cosine counts the warm-up steps as well. "
+            "It begins where the warm-up ends, and has the rest of the run for itself."
+        )
+    if same(rates[warmup:], 2 * right[warmup:]):
+        fail("The cosine starts at twice the peak: 1 + cos goes from 2 to 0.")
+    if not same(rates, right):
+        fail("The warm-up is right, and the fall is not: half a cosine wave, from the peak to 0.")
+    longer = rates_of(answer, 0.2, 3, 10, 4, epochs=4)
+    if same(longer[:10], expected_rates(0.2, 3, 10, 10)) and np.any(np.abs(longer[10:]) > 1e-5):
+        fail(
+            "The run is longer than `total`, and the rate rises again: a cosine does. From step "
+            "`total` on it must stay 0."
+        )
+    if not same(longer, expected_rates(0.2, 3, 10, 16)):
+        fail("With other numbers (peak 0.2, warmup 3, total 10) the rates are off.")
+
+
+class WarmupByEpoch(WarmupCosine):
+    def on_epoch_begin(self, epoch, logs=None):
+        self.model.optimizer.learning_rate = self.rate(epoch)
+
+    def on_train_batch_begin(self, batch, logs=None):
+        pass
+
+
+class WarmupByBatch(WarmupCosine):
+    def on_train_batch_begin(self, batch, logs=None):
+        self.model.optimizer.learning_rate = self.rate(batch)
+
+
+class WarmupLate(WarmupCosine):
+    def on_train_batch_begin(self, batch, logs=None):
+        pass
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.model.optimizer.learning_rate = self.rate(self.step)
+        self.step += 1
+
+
+class WarmupEarly(WarmupCosine):
+    def on_train_begin(self, logs=None):
+        self.step = 1
+
+
+class WarmupOverAll(WarmupCosine):
+    def rate(self, step):
+        if step < self.warmup:
+            return self.peak * step / self.warmup
+        return self.peak * (1 + math.cos(math.pi * min(step / self.total, 1.0))) / 2
+
+
+class WarmupDouble(WarmupCosine):
+    def rate(self, step):
+        return super().rate(step) * (1 if step < self.warmup else 2)
+
+
+class WarmupRises(WarmupCosine):
+    def rate(self, step):
+        if step < self.warmup:
+            return self.peak * step / self.warmup
+        share = (step - self.warmup) / (self.total - self.warmup)
+        return self.peak * (1 + math.cos(math.pi * share)) / 2
+
+
+class WarmupLinear(WarmupCosine):
+    def rate(self, step):
+        if step < self.warmup:
+            return self.peak * step / self.warmup
+        return self.peak * max(self.total - step, 0) / (self.total - self.warmup)
+
+
+class WarmupElsewhere(WarmupCosine):
+    def on_train_batch_begin(self, batch, logs=None):
+        self.learning_rate = self.rate(self.step)
+        self.step += 1
+
+
+warmup = Exercise(
+    id="09.3",
+    title="Warm up, then follow a cosine",
+    statement="""Write the class `WarmupCosine`, a callback that sets the learning rate of each
+batch. `WarmupCosine(peak, warmup, total)` takes the highest rate (a float) and two numbers of
+batches, with `0 < warmup < total`. Let $s$ be the number of batches that are done since training
+began: 0 for the first batch, and going on from epoch to epoch. The batch must be trained with
+
+$$\\text{peak}\\cdot\\frac{s}{\\text{warmup}} \\;\\text{ while } s < \\text{warmup}, \\qquad
+\\frac{\\text{peak}}{2}\\left(1 + \\cos\\left(\\pi\\,\\frac{s - \\text{warmup}}
+{\\text{total} - \\text{warmup}}\\right)\\right) \\;\\text{ while } s < \\text{total},$$
+
+and with 0 from then on. `self.model.optimizer.learning_rate = rate` sets it; Python's `math` has
+`cos` and `pi`.
+
+For example, `WarmupCosine(1.0, 2, 6)` trains six batches with 0, 0.5, 1, 0.854, 0.5 and 0.146.""",
+    stub="""class WarmupCosine(keras.callbacks.Callback):
+    def __init__(self, peak, warmup, total):
+        ...""",
+    answer="WarmupCosine",
+    check=check_warmup,
+    reference=WarmupCosine,
+    hints=(
+        "Write the formula as a method of the step first, and try the example by hand.",
+        "The rate must be there before the batch is trained. And the callback has to count the "
+        "batches itself: what a hook is given starts at 0 in each epoch.",
+        "`on_train_begin` sets a counter to 0; `on_train_batch_begin` sets the rate, then adds 1. "
+        "`min(share, 1.0)` keeps the cosine from rising again.",
+    ),
+    explanation=(
+        "The counter lives in the callback and outlasts the epochs; the rate is set before the "
+        "batch. The check reads the rate from how far a weight moves whose gradient is always 1."
+    ),
+    wrong=(
+        Wrong(WarmupByEpoch, "once an epoch"),
+        Wrong(WarmupByBatch, "starts anew in each epoch"),
+        Wrong(WarmupLate, "one batch late"),
+        Wrong(WarmupEarly, "one batch early"),
+        Wrong(WarmupOverAll, "counts the warm-up steps as well"),
+        Wrong(WarmupDouble, "twice the peak"),
+        Wrong(WarmupRises, "rises again"),
+        Wrong(WarmupLinear, "the fall is not"),
+        Wrong(WarmupElsewhere, "the rate that `compile` was given"),
+    ),
+)
+
+# ---------------------------------------------------------------- 09.4
+
+
+def train_head(model, images, labels):
+    for layer in model.layers[:-1]:
+        layer.trainable = False
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(keras.optimizers.SGD(0.1), loss)
+
+    before = {layer.name: layer.get_weights() for layer in model.layers}
+    model.fit(images, labels, epochs=1, verbose=0)
+    return {
+        layer.name: any(
+            not np.array_equal(old, new)
+            for old, new in zip(before[layer.name], layer.get_weights(), strict=True)
+        )
+        for layer in model.layers
+        if layer.weights
+    }
+
+
+class _Counter(layers.Layer):
+    """A layer that counts its batches in a weight that nobody trains, and changes nothing."""
+
+    def build(self, shape):
+        self.batches = self.add_weight(shape=(), initializer="zeros", trainable=False)
+
+    def call(self, inputs):
+        self.batches.assign_add(1.0)
+        return inputs
+
+
+def fitted_model(*, counter):
+    """Return a model that has been trained with all of its layers, and data for it."""
+    rng = np.random.default_rng(94)
+    images = rng.normal(size=(32, 6)).astype("float32")
+    labels = rng.integers(0, 3, 32)
+    parts = [keras.Input((6,)), layers.Dense(5, name="base"), layers.BatchNormalization(name="bn")]
+    parts += [_Counter(name="counter")] if counter else []
+    parts += [layers.Dropout(0.1, name="dropout"), layers.Dense(3, name="head")]
+    model = keras.Sequential(parts)
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(keras.optimizers.SGD(0.1), loss)
+    model.fit(images, labels, epochs=1, verbose=0)
+    return model, images, labels
+
+
+def check_head(answer):
+    check_training(answer)
+    model, images, labels = fitted_model(counter=True)
+    report = call(answer, model, images, labels)
+    if isinstance(report, dict) and not report.get("counter", True):
+        fail(
+            "A layer with a count in a weight that is not trainable was passed. The count moved, "
+            "and the report says that it did not: it tells what was meant to move. Compare all "
+            "values, trained or not, with what they were."
+        )
+
+
+def check_training(answer):
+    model, images, labels = fitted_model(counter=False)
+    before = {layer.name: layer.get_weights() for layer in model.layers}
+    report = call(answer, model, images, labels)
+    moved = {
+        layer.name: any(
+            not np.array_equal(old, new)
+            for old, new in zip(before[layer.name], layer.get_weights(), strict=True)
+        )
+        for layer in model.layers
+        if layer.weights
+    }
+    below = [name for name in ("base", "bn") if moved[name]]
+    if below and not moved["head"]:
+        fail("The head stood still, and the layers below it moved: the wrong side is frozen.")
+    if len(below) == 2 and not model.get_layer("base").trainable:
+        fail(
+            "The layers are marked as frozen, and they moved: the model had been trained before, "
+            "and `fit` went on with the step that it had then. What makes it look again?"
+        )
+    if below:
+        fail(f"The layer `{below[0]}` moved. Only the last layer may, and `bn` is one of the rest.")
+    if not moved["head"]:
+        fail("Nothing moved, the head neither. Is more frozen than the layers below it?")
+    if not isinstance(report, dict):
+        fail(f"Expected a dict from a layer's name to True or False, got {describe(report)}.")
+    if set(report) != set(moved):
+        fail(
+            "The report must have the names of exactly the layers that have weights: here "
+            "`base`, `bn` and `head`."
+        )
+    if not any(report.values()):
+        fail(
+            "Only the head moved, as it should, and the report says that nothing did. Does what "
+            "you kept from before training change along with the weights?"
+        )
+    if {name: bool(value) for name, value in report.items()} != moved:
+        fail("Only the head moved, and the report says otherwise.")
+
+
+def head_without_compile(model, images, labels):
+    for layer in model.layers[:-1]:
+        layer.trainable = False
+    before = {layer.name: layer.get_weights() for layer in model.layers}
+    model.fit(images, labels, epochs=1, verbose=0)
+    return {layer.name: not np.array_equal(before[layer.name][0], layer.get_weights()[0])
+            for layer in model.layers if layer.weights}  # fmt: skip
+
+
+def head_alias(model, images, labels):
+    before = {layer.name: layer.weights for layer in model.layers if layer.weights}
+    train_head(model, images, labels)
+    return {
+        layer.name: any(
+            not np.array_equal(old, new)
+            for old, new in zip(before[layer.name], layer.weights, strict=True)
+        )
+        for layer in model.layers
+        if layer.weights
+    }
+
+
+def head_all_frozen(model, images, labels):
+    model.trainable = False
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(keras.optimizers.SGD(0.1), loss)
+    model.fit(images, labels, epochs=1, verbose=0)
+    return {layer.name: layer.name == "head" for layer in model.layers if layer.weights}
+
+
+def head_flags(model, images, labels):
+    train_head(model, images, labels)
+    return {layer.name: layer.trainable for layer in model.layers if layer.weights}
+
+
+def head_frozen(model, images, labels):
+    model.layers[-1].trainable = False
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(keras.optimizers.SGD(0.1), loss)
+    model.fit(images, labels, epochs=1, verbose=0)
+    return {layer.name: layer.trainable for layer in model.layers if layer.weights}
+
+
+def head_and_norm(model, images, labels):
+    model.layers[0].trainable = False
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(keras.optimizers.SGD(0.1), loss)
+    model.fit(images, labels, epochs=1, verbose=0)
+    return {layer.name: layer.trainable for layer in model.layers if layer.weights}
+
+
+def head_all_layers(model, images, labels):
+    report = train_head(model, images, labels)
+    return {layer.name: report.get(layer.name, False) for layer in model.layers}
+
+
+def head_one_answer(model, images, labels):
+    report = train_head(model, images, labels)
+    return report["head"] and sum(report.values()) == 1
+
+
+head = Exercise(
+    id="09.4",
+    title="Prove that only the head moved",
+    statement="""The last layer of a classifier is often called its head. Write
+`train_head(model, images, labels)`. `model` is a `keras.Sequential` that has been compiled **and
+trained** before, with all its layers; `images` and `labels` are NumPy arrays that fit it, and its
+outputs are logits. The function
+
+- trains the last layer only, for one epoch of `fit`, with `keras.optimizers.SGD(0.1)` and
+  `keras.losses.SparseCategoricalCrossentropy(from_logits=True)`;
+- returns a dict from the name of each layer that has weights to `True` or `False`: did any of its
+  weights, trainable or not, change in value?
+
+The dict must come from comparing values, so that it can tell when something went wrong. It may
+change the flags and the compiled state of `model`. For a model of the layers `base`, `bn` and
+`head` it is `{"base": False, "bn": False, "head": True}`.""",
+    stub="def train_head(model, images, labels):\n    ...",
+    answer="train_head",
+    check=check_head,
+    reference=train_head,
+    hints=(
+        "`model.layers[:-1]` are the layers below the head. What must follow a change of "
+        "`trainable`, if the model has been trained before?",
+        "`layer.weights` are the variables themselves, which change; `layer.get_weights()` are "
+        "arrays with the values of this moment.",
+        "Keep `layer.get_weights()` of each layer in a dict, train, and compare array by array "
+        "with `np.array_equal`.",
+    ),
+    explanation=(
+        "The flags count from the next compile on. The report compares copies of all values, so "
+        "it would also show a layer that moves although it is frozen."
+    ),
+    wrong=(
+        Wrong(head_without_compile, "What makes it look again"),
+        Wrong(head_alias, "change along with the weights"),
+        Wrong(head_all_frozen, "Nothing moved, the head neither"),
+        Wrong(head_flags, "what was meant to move"),
+        Wrong(head_frozen, "the wrong side is frozen"),
+        Wrong(head_and_norm, "`bn` is one of the rest"),
+        Wrong(head_all_layers, "exactly the layers that have weights"),
+        Wrong(head_one_answer, "Expected a dict"),
+    ),
+)
+
+EXERCISES = (leak, stop, warmup, head)

@@ -1,0 +1,223 @@
+"""What lesson 09 builds is what ``course_utils.callbacks`` offers, and its claims can fail."""
+
+import collections
+import importlib.util
+import math
+
+import nbformat
+import numpy as np
+import pytest
+from lesson_code import NOTEBOOKS, lesson_code
+
+from course_utils import callbacks
+from course_utils.exercises import lesson_09
+from course_utils.exercises.engine import judge
+from course_utils.session import import_tensorflow
+from tools import seeds_09
+
+tf = import_tensorflow()
+import keras  # noqa: E402
+
+RNG = np.random.default_rng(9)
+
+
+@pytest.fixture(scope="module")
+def lesson():
+    return lesson_code("09", "Progress", "warmup_cosine", "RobustLoss", "WorstClass", "Diary")
+
+
+# ---------------------------------------------------------------- helper and lesson
+
+
+def test_helper_and_lesson_print_alike(lesson, capsys, monkeypatch):
+    class Clock:
+        now = 0.0
+
+        def perf_counter(self):
+            self.now += 1.5
+            return self.now
+
+    printed = []
+    for progress in (callbacks.Progress, lesson["Progress"]):
+        clock = Clock()
+        monkeypatch.setattr(callbacks, "time", clock)
+        monkeypatch.setitem(lesson, "time", clock)
+        line = progress(quiet=False)
+        line.set_params({"epochs": 9})
+        line.on_train_begin()
+        for epoch in range(3, 9):
+            line.on_epoch_begin(epoch)
+            line.on_epoch_end(epoch, {"loss": 1 / (epoch + 1), "val_loss": np.float32(epoch)})
+        printed.append(capsys.readouterr().out)
+    assert printed[0] == printed[1] and len(printed[0].splitlines()) == 6
+    for progress in (callbacks.Progress, lesson["Progress"]):
+        monkeypatch.setenv("COURSE_QUIET", "1")
+        assert progress().quiet
+        monkeypatch.setenv("COURSE_QUIET", "0")
+        assert not progress().quiet
+
+
+def test_helper_and_lesson_have_one_schedule(lesson):
+    options = {"warmup_steps": 4, "total_steps": 11}
+    ours = callbacks.warmup_cosine(0.2, **options)
+    theirs = lesson["warmup_cosine"](0.2, **options)
+    steps = range(14)
+    np.testing.assert_array_equal([ours(step) for step in steps], [theirs(step) for step in steps])
+    reference = lesson_09.WarmupCosine(0.2, 4, 11)
+    np.testing.assert_allclose(
+        [ours(step) for step in steps], [reference.rate(step) for step in steps], atol=1e-7
+    )
+
+
+# ---------------------------------------------------------------- what the lesson builds besides
+
+
+@pytest.mark.parametrize("q", [0.3, 0.7, 1.0])
+def test_the_robust_loss_is_its_formula(lesson, q):
+    logits = RNG.normal(size=(20, 10)).astype("float32")
+    labels = RNG.integers(0, 10, 20)
+    p = tf.nn.softmax(logits).numpy()[np.arange(20), labels]
+    for loss in (lesson["RobustLoss"](q), seeds_09.RobustLoss(q)):
+        np.testing.assert_allclose(loss(labels, logits), np.mean((1 - p**q) / q), rtol=1e-5)
+        np.testing.assert_allclose(loss(labels[:, None], logits), loss(labels, logits))
+    again = lesson["RobustLoss"].from_config(lesson["RobustLoss"](q).get_config())
+    assert again.q == q
+
+
+def test_the_worst_class_is_counted_over_batches(lesson):
+    labels = RNG.integers(0, 8, 200)  # two classes never come
+    scores = RNG.normal(size=(200, 10)) + 2 * np.eye(10)[labels]
+    metric = lesson["WorstClass"]()
+    for part in np.array_split(np.arange(200), 7):
+        metric.update_state(labels[part], scores[part].astype("float32"))
+    right = scores.argmax(axis=1) == labels
+    worst = min(right[labels == digit].mean() for digit in range(8))
+    assert float(metric.result()) == pytest.approx(worst, abs=1e-6)
+    metric.reset_state()
+    assert float(metric.result()) == 1.0
+
+
+def test_the_diary_has_every_hook_that_fit_calls_here(lesson):
+    diary = lesson["Diary"]
+    for hook in ("train", "epoch", "train_batch", "test"):
+        for end in ("begin", "end"):
+            name = f"on_{hook}_{end}"
+            assert getattr(diary, name) is not getattr(keras.callbacks.Callback, name)
+
+
+def test_every_callback_of_the_curriculum_is_used():
+    (path,) = NOTEBOOKS.glob("09_*.ipynb")
+    cells = [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
+    code = "\n".join(cell.source for cell in cells)
+    for name in (
+        "CSVLogger",
+        "EarlyStopping",
+        "LearningRateScheduler",
+        "ReduceLROnPlateau",
+        "ModelCheckpoint",
+        "BackupAndRestore",
+        "TensorBoard",
+        "TerminateOnNaN",
+    ):
+        assert f"callbacks.{name}(" in code, name
+
+
+def test_the_lesson_does_not_need_tensorboard():
+    """The stored output of the cell is that of this environment; the cell runs in both."""
+    (path,) = NOTEBOOKS.glob("09_*.ipynb")
+    cells = nbformat.read(path, as_version=4).cells
+    (cell,) = [
+        cell
+        for cell in cells
+        if cell.cell_type == "code" and "callbacks.TensorBoard" in cell.source
+    ]
+    assert "NBVAL_IGNORE_OUTPUT" in cell.source and "find_spec" in cell.source
+    before_the_assert, line = cell.source.rsplit("\n", 1)
+    assert line.startswith("assert wrote == ") and "assert" not in before_the_assert
+    assert importlib.util.find_spec("keras")
+
+
+def test_each_claim_about_training_can_fail():
+    for name, holds in seeds_09.CLAIMS.items():
+        assert not holds(collections.defaultdict(lambda: math.nan)), name
+
+
+# ---------------------------------------------------------------- exercises
+
+EXERCISES = {exercise.id: exercise for exercise in lesson_09.EXERCISES}
+
+
+def verdict_of(number, answer):
+    return judge(EXERCISES[number], answer)
+
+
+def test_a_split_with_another_order_of_the_parts_is_right():
+    def own_way(images, labels, rng):
+        chosen = rng.choice(len(images), size=len(images) // 5, replace=False)
+        held = np.isin(np.arange(len(images)), chosen)
+        train = images[~held]
+        mean, deviation = train.mean(), train.std()
+        shifted = np.roll(train, 1, axis=2)
+        both = np.stack([train, shifted], axis=1).reshape(-1, *train.shape[1:])
+        result = (both - mean) / deviation, np.repeat(labels[~held], 2)
+        return *result, (images[held] - mean) / deviation, labels[held]
+
+    assert verdict_of("09.1", own_way).status == "Correct."
+
+
+def test_a_split_that_changes_the_callers_images_is_refused():
+    def in_place(images, labels, rng):
+        images -= images.mean()
+        return lesson_09.prepare(images, labels, rng)
+
+    assert "belong to the caller" in verdict_of("09.1", in_place).message
+
+
+def test_parted_labels_are_refused():
+    def parted(images, labels, rng):
+        train, train_labels, held, held_labels = lesson_09.prepare(images, labels, rng)
+        return train, rng.permutation(train_labels), held, held_labels
+
+    assert "do not belong together" in verdict_of("09.1", parted).message
+
+
+def test_a_stopping_callback_may_remember_and_compare_as_it_likes():
+    class OwnWay(keras.callbacks.Callback):
+        def __init__(self, monitor, target):
+            super().__init__()
+            self.enough = lambda logs: monitor in logs and not logs[monitor] < target
+
+        def on_epoch_end(self, epoch, logs=None):
+            self.model.stop_training = self.model.stop_training or self.enough(logs)
+
+    assert verdict_of("09.2", OwnWay).status == "Correct."
+
+
+def test_a_schedule_may_count_by_the_optimiser():
+    class ByOptimiser(lesson_09.WarmupCosine):
+        def on_train_batch_begin(self, batch, logs=None):
+            done = int(self.model.optimizer.iterations)
+            self.model.optimizer.learning_rate.assign(self.rate(done))
+
+    assert verdict_of("09.3", ByOptimiser).status == "Correct."
+
+
+def test_a_head_may_be_frozen_by_other_means():
+    def by_whole_model(model, images, labels):
+        model.trainable = False
+        model.layers[-1].trainable = model.trainable = True
+        for layer in model.layers[:-1]:
+            layer.trainable = False
+        before = {layer.name: [v.copy() for v in layer.get_weights()] for layer in model.layers}
+        model.compile(
+            keras.optimizers.SGD(0.1),
+            keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        )
+        model.fit(images, labels, verbose=0)
+        return {
+            name: sum(np.abs(old - new).sum() for old, new in zip(values, now, strict=True)) > 0
+            for name, values in before.items()
+            if (now := model.get_layer(name).get_weights())
+        }
+
+    assert verdict_of("09.4", by_whole_model).status == "Correct."
