@@ -92,6 +92,51 @@ def test_import_benchmark_names_the_parts(monkeypatch):
     assert min(rows.values()) >= 3  # several, for a median
 
 
+def test_a_race_takes_turns_and_keeps_the_best_round(monkeypatch):
+    clock, order = [0.0], []
+    monkeypatch.setattr(bench.time, "perf_counter", lambda: clock[0])
+
+    def runner(name, seconds):
+        waits = iter(seconds)
+
+        def run():
+            order.append(name)
+            clock[0] += next(waits)
+
+        return run
+
+    speeds = bench.race(
+        {"a": (runner("a", [50.0, 4.0, 2.0]), 10), "b": (runner("b", [1.0, 5.0, 10.0]), 20)}, 2
+    )
+    assert order == ["a", "b"] * 3
+    assert speeds == {"a": 5.0, "b": 4.0}  # the first round, in which b is fast, does not count
+
+
+def test_loops_are_measured_in_a_process_of_their_own(monkeypatch):
+    monkeypatch.setattr(bench, "LOOPS", (("mlp", 4, 2, 1),))
+    rows = list(bench.loops(bench.Options(notebooks=())))
+    assert all(row.ok for row in rows), rows[0].note
+    speeds = {}
+    for row in rows:
+        model, contestant = row.subject.split(", ")
+        assert (row.benchmark, model) == ("loops", "mlp")
+        speeds[contestant] = 1_000 / row.seconds
+        assert row.note.startswith(f"{speeds[contestant]:.0f} steps a second")
+        assert 100 < row.mebibytes < 4000
+    plain = ["eager", "graph", "fit 1", "fit 32", "loop 1", "loop 32", "loop 32 xla"]
+    assert list(speeds) == plain
+    notes = {row.subject.split(", ")[1]: row.note for row in rows}
+    for own, other in bench.RATIOS:
+        assert f"{speeds[own] / speeds[other]:.2f} times {other}" in notes[own]
+
+
+def test_a_failing_race_is_reported(monkeypatch):
+    monkeypatch.setattr(bench, "LOOPS", (("nothing", 4, 2, 1),))
+    (row,) = bench.loops(bench.Options(notebooks=()))
+    assert not row.ok
+    assert "has no attribute 'build_nothing'" in row.note
+
+
 def test_a_command_is_measured():
     row = bench.measure_command("suite", "all", [sys.executable, "-c", "print('one\\ntwo')"])
     assert (row.ok, row.note) == (True, "two")
@@ -128,13 +173,13 @@ def test_which_benchmarks_run(monkeypatch, capsys):
         assert bench.main(arguments) == 0
         return list(ran)
 
-    assert chosen() == ["imports", "lessons"]
-    assert chosen("--suite") == ["imports", "lessons", "suite"]
+    assert chosen() == ["imports", "lessons", "loops"]
+    assert chosen("--suite") == ["imports", "lessons", "loops", "suite"]
     assert chosen("--lesson", "02") == ["lessons"]
     assert chosen("imports") == ["imports"]
     assert chosen("suite", "--suite") == ["suite"]
     monkeypatch.setitem(bench.BENCHMARKS, "training", fake("training"))
-    assert chosen() == ["imports", "lessons", "training"]
+    assert chosen() == ["imports", "lessons", "loops", "training"]
     with pytest.raises(SystemExit):
         bench.main(["nothing"])
     assert "no benchmark 'nothing'. There are: imports, lessons" in capsys.readouterr().err

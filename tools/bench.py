@@ -1,8 +1,9 @@
-"""Measure what the course costs: seconds and memory of imports, lessons and the whole suite.
+"""Measure what the course costs: seconds and memory of imports, lessons, training, the suite.
 
     python tools/bench.py                      imports, then each lesson in a kernel of its own
     python tools/bench.py --lesson 02_eager_and_graph
     python tools/bench.py imports              only this benchmark
+    python tools/bench.py loops                training loops: steps a second, and their ratios
     python tools/bench.py --suite              all tests and notebooks, too
     python tools/bench.py --json bench.json    the same table for a program
 
@@ -22,9 +23,10 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import nbformat
 import psutil
@@ -61,7 +63,7 @@ class Row:
     benchmark: str
     subject: str
     seconds: float
-    mebibytes: float  # the largest memory seen; at the end for imports
+    mebibytes: float  # the largest memory seen; at the end for imports and loops
     note: str = ""
     ok: bool = True
 
@@ -220,6 +222,140 @@ def lessons(options: Options) -> Iterator[Row]:
     """What each lesson costs from a fresh kernel to its last cell."""
     for path in options.notebooks:
         yield measure_notebook(path)
+
+
+def race(contestants: Mapping[str, tuple[Callable[[], object], int]], rounds: int) -> dict:
+    """Return the steps a second of each contestant, the best of ``rounds`` that count.
+
+    Contestants are functions that take a number of steps. They take turns within a round, so that
+    whatever else the machine does hits all of them; one round before traces, and does not count.
+    """
+    best = dict.fromkeys(contestants, 0.0)
+    for number in range(rounds + 1):
+        for name, (run, steps) in contestants.items():
+            started = time.perf_counter()
+            run()
+            if number > 0:
+                best[name] = max(best[name], steps / (time.perf_counter() - started))
+    return best
+
+
+def loop_contestants(build: Callable[[], Any], steps: int, eager_steps: int) -> dict:
+    """Return ways to train a model on batches of 32 digits, for :func:`race`.
+
+    Same model, optimiser, loss, metric and batches for all. "1" and "32" are the steps in one call
+    of a graph.
+    """
+    from course_utils.data import load_digits
+    from course_utils.session import import_tensorflow
+    from course_utils.training import TrainingLoop, make_batches
+
+    tf = import_tensorflow()
+    import keras
+
+    (images, labels), _ = load_digits()
+    shape = (-1, *build().input_shape[1:])
+    data = images.reshape(shape).astype("float32") / 255, labels.astype("int64")
+    batches = make_batches(data, shuffle=True, seed=0).take(steps)
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+
+    def parts() -> tuple[Any, Any, Any]:
+        metric = keras.metrics.SparseCategoricalAccuracy(name="accuracy")
+        return build(), keras.optimizers.Adam(), metric
+
+    def step_by_step(count: int, compile_step: Callable) -> tuple[Callable[[], None], int]:
+        model, optimizer, metric = parts()
+        optimizer.build(model.trainable_variables)
+
+        def step(inputs: Any, targets: Any) -> None:
+            with tf.GradientTape() as tape:
+                outputs = model(inputs, training=True)
+                value = loss(targets, outputs)
+            gradients = tape.gradient(value, model.trainable_variables)
+            optimizer.apply(gradients, model.trainable_variables)
+            metric.update_state(targets, outputs)
+
+        chosen, few = compile_step(step), batches.take(count)
+
+        def run() -> None:
+            for inputs, targets in few:
+                chosen(inputs, targets)
+
+        return run, count
+
+    def fit(per_call: int) -> tuple[Callable[[], object], int]:
+        model, optimizer, metric = parts()
+        options = {"jit_compile": False, "steps_per_execution": per_call}
+        model.compile(optimizer, loss, metrics=[metric], **options)
+        return lambda: model.fit(batches, shuffle=False, verbose=0), steps
+
+    def loop(per_call: int, *, jit_compile: bool = False) -> tuple[Callable[[], object], int]:
+        model, optimizer, metric = parts()
+        made = TrainingLoop(
+            model,
+            optimizer=optimizer,
+            loss=loss,
+            metrics=[metric],
+            steps_per_call=per_call,
+            jit_compile=jit_compile,
+        )
+        return lambda: made.fit(batches, progress=False), steps
+
+    return {
+        "eager": step_by_step(eager_steps, lambda step: step),
+        "graph": step_by_step(steps, tf.function),
+        "fit 1": fit(1),
+        "fit 32": fit(32),
+        "loop 1": loop(1),
+        "loop 32": loop(32),
+        "loop 32 xla": loop(32, jit_compile=True),
+    }
+
+
+RATIOS = (("loop 1", "fit 1"), ("loop 32", "fit 32"), ("loop 32", "fit 1"), ("loop 32", "eager"))
+
+
+def measure_loops(name: str, steps: int, eager_steps: int, rounds: int) -> None:
+    """Let the loops race on the model that ``build_<name>`` makes; print the result as JSON."""
+    from course_utils import models
+
+    build = getattr(models, f"build_{name}")
+    speeds = race(loop_contestants(build, steps, eager_steps), rounds)
+    memory = psutil.Process().memory_info().rss
+    print("MEASURED", json.dumps({"speeds": speeds, "memory": memory}))
+
+
+LOOPS = (("mlp", 125, 25, 12), ("cnn", 60, 5, 8))  # model, steps, eager steps, rounds
+
+
+@benchmark("loops")
+def loops(options: Options) -> Iterator[Row]:
+    """What 1,000 training steps cost in the course's loop, in ``fit`` and in plain loops."""
+    for name, *sizes in LOOPS:
+        code = f"from tools.bench import measure_loops; measure_loops({name!r}, *{sizes})"
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            cwd=ROOT,
+            env=child_environment(),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        found = re.search(r"^MEASURED (.+)$", done.stdout, re.MULTILINE)
+        if found is None:
+            last = (done.stderr.strip().splitlines() or ["no message"])[-1]
+            yield Row("loops", name, 0.0, 0.0, f"failed: {last}", ok=False)
+            continue
+        measured = json.loads(found[1])
+        speeds, memory = measured["speeds"], measured["memory"] / MEBIBYTE
+        for contestant, speed in speeds.items():
+            against = [
+                f"{speed / speeds[other]:.2f} times {other}"
+                for own, other in RATIOS
+                if own == contestant
+            ]
+            note = "; ".join([f"{speed:.0f} steps a second", *against])
+            yield Row("loops", f"{name}, {contestant}", 1_000 / speed, memory, note)
 
 
 @benchmark("suite")

@@ -1,0 +1,826 @@
+"""Exercises of lesson 10, Training loops by hand."""
+
+import math
+
+import numpy as np
+
+from course_utils.exercises.engine import (
+    Exercise,
+    Wrong,
+    call,
+    describe,
+    expect_close,
+    expect_shape,
+    fail,
+    is_close,
+    to_array,
+)
+from course_utils.session import import_tensorflow
+
+tf = import_tensorflow()
+
+# ---------------------------------------------------------------- 10.1
+
+
+def clip_gradients(gradients, limit):
+    squares = [tf.reduce_sum(gradient**2) for gradient in gradients]
+    norm = tf.sqrt(sum(squares))
+    factor = limit / tf.maximum(norm, limit)
+    return [gradient * factor for gradient in gradients]
+
+
+LARGE = (np.array([[3.0, 0.0], [0.0, 0.0]], "float32"), np.array([4.0, 12.0], "float32"))  # 13
+SMALL = (np.array([[0.3, 0.0], [0.0, -0.4]], "float32"), np.array([0.0, 0.0], "float32"))  # 0.5
+
+
+def check_clip_gradients(answer):
+    def clipped(gradients, limit):
+        given = [tf.constant(gradient) for gradient in gradients]
+        result = call(answer, given, limit)
+        if not isinstance(result, list | tuple) or len(result) != len(gradients):
+            fail(
+                f"Expected a list of {len(gradients)} tensors, one for each gradient, got "
+                f"{describe(result)}."
+            )
+        return [
+            expect_shape(part, gradient.shape, f"Gradient {place} of the result")
+            for place, (part, gradient) in enumerate(zip(result, gradients, strict=True))
+        ]
+
+    def same(values, expected):
+        return all(is_close(*pair) for pair in zip(values, expected, strict=True))
+
+    got = clipped(LARGE, 6.5)
+    right = [gradient * 0.5 for gradient in LARGE]
+    shown = "For gradients of norm 13 and a limit of 6.5"
+    norms = [np.sqrt(np.sum(gradient**2)) for gradient in LARGE]
+    if not same(got, right):
+        if same(got, LARGE):
+            fail(f"{shown} nothing was clipped.")
+        if same(got, [np.clip(gradient, -6.5, 6.5) for gradient in LARGE]):
+            fail(
+                f"{shown} each number was cut by itself. That bends the direction of the step; "
+                "multiply all numbers by one factor instead."
+            )
+        each = [g * min(1, 6.5 / norm) for g, norm in zip(LARGE, norms, strict=True)]
+        if same(got, each):
+            fail(
+                f"{shown} each tensor was clipped by its own norm. The direction of the whole step "
+                "changes that way; the norm to look at is that of all numbers together."
+            )
+        if same(got, [gradient / 13 for gradient in LARGE]):
+            fail(f"{shown} the result has the norm 1. To which length should it be cut?")
+        if same(got, [gradient * 6.5 / 169 for gradient in LARGE]):
+            fail(f"{shown} the factor is 6.5 / 169: that divides by the square of the norm.")
+        if same(got, [gradient * 6.5 / sum(norms) for gradient in LARGE]):
+            fail(
+                f"{shown} the factor divides by the sum of the two norms. Norms do not add up; "
+                "their squares do."
+            )
+        for part, expected in zip(got, right, strict=True):
+            expect_close(part, expected, f"{shown} a gradient of the result")
+    got = clipped(SMALL, 6.5)
+    if same(got, [gradient * 13 for gradient in SMALL]):
+        fail(
+            "Gradients of norm 0.5 were made longer, up to the limit of 6.5. Clipping never makes "
+            "a gradient longer."
+        )
+    for part, expected in zip(got, SMALL, strict=True):
+        expect_close(part, expected, "For gradients of norm 0.5 and a limit of 6.5 a gradient")
+    zeros = clipped([np.zeros(3, "float32")], 1.0)
+    if not np.all(np.isfinite(zeros)):
+        fail("Gradients that are all zero become NaN. By what do you divide there?")
+    expect_close(zeros[0], np.zeros(3), "For gradients of zero the result")
+
+    @tf.function
+    def in_graph(first, second):
+        return answer([first, second], 6.5)
+
+    result = call(in_graph, *map(tf.constant, LARGE))
+    for part, expected in zip(result, right, strict=True):
+        expect_close(part, expected, "Inside a tf.function a gradient of the result")
+
+
+def clip_each_number(gradients, limit):
+    return [tf.clip_by_value(gradient, -limit, limit) for gradient in gradients]
+
+
+def clip_each_tensor(gradients, limit):
+    return [clip_gradients([gradient], limit)[0] for gradient in gradients]
+
+
+def clip_to_one(gradients, limit):
+    norm = tf.sqrt(sum(tf.reduce_sum(gradient**2) for gradient in gradients))
+    return [gradient / norm for gradient in gradients]
+
+
+def clip_always(gradients, limit):
+    norm = tf.sqrt(sum(tf.reduce_sum(gradient**2) for gradient in gradients))
+    return [gradient * limit / norm for gradient in gradients]
+
+
+def clip_without_root(gradients, limit):
+    norm = sum(tf.reduce_sum(gradient**2) for gradient in gradients)
+    return [gradient * limit / tf.maximum(norm, limit) for gradient in gradients]
+
+
+def clip_by_sum_of_norms(gradients, limit):
+    norm = sum(tf.sqrt(tf.reduce_sum(gradient**2)) for gradient in gradients)
+    return [gradient * limit / tf.maximum(norm, limit) for gradient in gradients]
+
+
+def clip_dividing_by_zero(gradients, limit):
+    norm = tf.sqrt(sum(tf.reduce_sum(gradient**2) for gradient in gradients))
+    return [gradient * tf.minimum(norm, limit) / norm for gradient in gradients]
+
+
+def clip_in_numpy(gradients, limit):
+    norm = math.sqrt(sum(float(np.sum(gradient.numpy() ** 2)) for gradient in gradients))
+    return [gradient * (limit / max(norm, limit)) for gradient in gradients]
+
+
+clip = Exercise(
+    id="10.1",
+    title="Clip the gradients",
+    statement="""One odd batch can have a gradient so large that its step ruins the weights. The
+usual guard cuts the length of the step and keeps its direction. Write
+`clip_gradients(gradients, limit)`.
+
+- `gradients`: a list of float32 tensors of any shapes, one for each variable; none is `None`.
+- `limit`: a Python float above 0.
+
+The **norm** is the square root of the sum of the squares of **all** numbers in all tensors. If it
+is above `limit`, return the gradients multiplied by one common factor, so that the norm of the
+result is `limit`. Otherwise return them as they are. The result is a list of tensors of the same
+shapes. The function must also work inside a `tf.function`.
+
+For example, gradients `[3.0]` and `[4.0]` with a limit of 1.0 have the norm 5 and become `[0.6]`
+and `[0.8]`.""",
+    stub="def clip_gradients(gradients, limit):\n    ...",
+    answer="clip_gradients",
+    check=check_clip_gradients,
+    reference=clip_gradients,
+    hints=(
+        "Two steps: one number, the norm of everything; then one factor for everything.",
+        "`tf.reduce_sum(gradient ** 2)` for each tensor, Python's `sum` over the list, `tf.sqrt` "
+        "once.",
+        "The factor is limit / norm where the norm is larger, and 1 elsewhere. Which denominator "
+        "gives both, and is never 0? `tf.maximum` picks the larger of two numbers.",
+    ),
+    explanation=(
+        "Dividing by the larger of norm and limit gives limit / norm for long gradients and 1 for "
+        "short ones, with no `if` and no division by zero. tf.clip_by_global_norm does the same, "
+        "and so do Keras' optimisers with global_clipnorm=..."
+    ),
+    wrong=(
+        Wrong(lambda gradients, limit: gradients, "nothing was clipped"),
+        Wrong(clip_each_number, "each number was cut by itself"),
+        Wrong(clip_each_tensor, "each tensor was clipped by its own norm"),
+        Wrong(clip_to_one, "has the norm 1"),
+        Wrong(clip_always, "never makes a gradient longer"),
+        Wrong(clip_without_root, "the square of the norm"),
+        Wrong(clip_by_sum_of_norms, "the sum of the two norms"),
+        Wrong(clip_dividing_by_zero, "all zero become NaN"),
+        Wrong(clip_in_numpy, "has no attribute 'numpy'"),
+    ),
+)
+
+# ---------------------------------------------------------------- 10.2
+
+
+def accumulated_step(model, optimizer, loss_function, batches):
+    total, count = 0.0, 0
+    sums = [tf.zeros_like(weight) for weight in model.trainable_variables]
+    for inputs, targets in batches:
+        size = len(targets)
+        with tf.GradientTape() as tape:
+            loss = loss_function(targets, model(inputs, training=True))
+        gradients = tape.gradient(loss, model.trainable_variables)
+        sums = [old + size * new for old, new in zip(sums, gradients, strict=True)]
+        total, count = total + size * loss, count + size
+    optimizer.apply([each / count for each in sums], model.trainable_variables)
+    return total / count
+
+
+SIZES = (6, 6, 3)
+RNG = np.random.default_rng(10)
+SAMPLES = RNG.normal(size=(sum(SIZES), 4)).astype("float32")
+TARGETS = (SAMPLES @ np.array([[1.0], [-2.0], [0.5], [3.0]]) + 1).astype("float32")
+TARGETS[-SIZES[-1] :] += 20.0  # the short batch has a gradient of its own
+
+
+def line_model():
+    import keras
+
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)])
+    model.set_weights([np.full((4, 1), 0.1, "float32"), np.zeros(1, "float32")])
+    return model
+
+
+def squared_error(targets, outputs):
+    return tf.reduce_mean((targets - outputs) ** 2)
+
+
+def cut(sizes=SIZES):
+    ends = np.cumsum(sizes)
+    return [
+        (tf.constant(SAMPLES[end - size : end]), tf.constant(TARGETS[end - size : end]))
+        for size, end in zip(sizes, ends, strict=True)
+    ]
+
+
+def gradient_of(weights, batch):
+    """Return the gradient of the squared error of a line, computed by hand, as one vector."""
+    inputs, targets = (np.asarray(part, "float64") for part in batch)
+    slack = inputs @ weights[:4, None] + weights[4] - targets
+    return np.append((2 * inputs * slack).mean(axis=0), 2 * slack.mean())
+
+
+def flat(model):
+    return np.concatenate([weight.ravel() for weight in model.get_weights()]).astype("float64")
+
+
+def check_accumulated_step(answer):
+    import keras
+
+    rate = 0.01
+
+    def moved(batches):
+        model, optimizer = line_model(), keras.optimizers.SGD(rate)
+        optimizer.build(model.trainable_variables)
+        before = flat(model)
+        result = call(answer, model, optimizer, squared_error, batches)
+        return flat(model) - before, result, int(optimizer.iterations)
+
+    batches = cut()
+    step, result, taken = moved(batches)
+    start = flat(line_model())
+    each = [gradient_of(start, batch) for batch in batches]
+    weighted = [size * gradient for size, gradient in zip(SIZES, each, strict=True)]
+    if taken == 0 and not np.any(step):
+        fail(
+            "No step was taken. After the last batch, hand the gradients to `optimizer.apply`, "
+            "together with `model.trainable_variables`."
+        )
+    if taken > 1:
+        fail(
+            f"The optimiser took {taken} steps for {len(batches)} batches. Accumulating means one "
+            "step, after the last batch, with what all of them say."
+        )
+    known = {
+        "is the sum of the batches' gradients. It is as many times too long as there are batches: "
+        "a mean needs a division.": sum(each),
+        "is that of the last batch alone: what the batches before said is overwritten.": each[-1],
+        "is that of the first batch alone. Does the loop end too early?": each[0],
+        "is the mean of the batches' gradients. The batches have 6, 6 and 3 samples: how much "
+        "should the last one count?": sum(each) / 3,
+        "counts each gradient by the size of its batch, and divides by the number of batches: by "
+        "how many samples should it be?": sum(weighted) / 3,
+        "counts each gradient by the size of its batch, and is then not divided.": sum(weighted),
+        "divides the sum of the batches' gradients by the number of samples. Each of them is "
+        "a mean over its batch already.": sum(each) / sum(SIZES),
+    }
+    whole = sum(weighted) / sum(SIZES)
+    for text, gradient in known.items():
+        if is_close(step, -rate * gradient) and not is_close(step, -rate * whole):
+            fail(f"The gradient that you apply {text}")
+    if is_close(step, rate * whole):
+        fail("The weights moved uphill. `apply` takes the gradients as they are.")
+    expect_close(step, -rate * whole, "The step")
+    losses = [np.mean((np.asarray(y) - 0.1 * np.sum(x, axis=1)[:, None]) ** 2) for x, y in batches]
+    mean_loss = np.average(losses, weights=SIZES)
+    value = expect_shape(result, (), "The loss that you return")
+    if is_close(value, np.mean(losses)) or is_close(value, np.sum(losses)):
+        fail(
+            "The step is right. The loss that you return is not the mean over the samples: the "
+            "batches have different sizes there, too."
+        )
+    if is_close(value, losses[-1]):
+        fail("The step is right. The loss that you return is that of the last batch.")
+    expect_close(value, mean_loss, "The loss that you return")
+    step, _, _ = moved(cut((5, 5, 5)))
+    expect_close(step, -rate * whole, "With three batches of 5 samples, the step")
+
+
+def _accumulate(weigh, divide, *, loss_of=None):
+    """Return an answer that weighs each batch, and divides by what ``divide`` gives."""
+
+    def answer(model, optimizer, loss_function, batches):
+        sums = [tf.zeros_like(weight) for weight in model.trainable_variables]
+        losses, sizes = [], []
+        for inputs, targets in batches:
+            with tf.GradientTape() as tape:
+                loss = loss_function(targets, model(inputs, training=True))
+            gradients = tape.gradient(loss, model.trainable_variables)
+            sizes.append(len(targets))
+            losses.append(loss)
+            sums = [a + weigh(sizes[-1]) * b for a, b in zip(sums, gradients, strict=True)]
+        scale = divide(sizes)
+        optimizer.apply([each / scale for each in sums], model.trainable_variables)
+        return (loss_of or (lambda losses, sizes: np.average(losses, weights=sizes)))(losses, sizes)
+
+    return answer
+
+
+def accumulate_and_step(model, optimizer, loss_function, batches):
+    for inputs, targets in batches:
+        with tf.GradientTape() as tape:
+            loss = loss_function(targets, model(inputs, training=True))
+        gradients = tape.gradient(loss, model.trainable_variables)
+        optimizer.apply(gradients, model.trainable_variables)
+    return loss
+
+
+def accumulate_overwriting(model, optimizer, loss_function, batches):
+    for inputs, targets in batches:
+        with tf.GradientTape() as tape:
+            loss = loss_function(targets, model(inputs, training=True))
+        gradients = tape.gradient(loss, model.trainable_variables)
+    optimizer.apply(gradients, model.trainable_variables)
+    return loss
+
+
+def accumulate_and_return_early(model, optimizer, loss_function, batches):
+    return accumulate_overwriting(model, optimizer, loss_function, batches[:1])
+
+
+def accumulate_without_apply(model, optimizer, loss_function, batches):
+    total = 0.0
+    for inputs, targets in batches:
+        total += loss_function(targets, model(inputs, training=True))
+    return total
+
+
+accumulate = Exercise(
+    id="10.2",
+    title="One step from several batches",
+    statement="""A large batch may not fit into memory. Cut it into small ones, add up what their
+gradients say, and take **one** step. Write
+`accumulated_step(model, optimizer, loss_function, batches)`.
+
+- `model`: a Keras model that adds no losses of its own; `optimizer`: a Keras optimiser, built.
+- `loss_function(targets, outputs)` returns the mean loss of a batch, a float32 scalar.
+- `batches`: a list of pairs `(inputs, targets)` of float32 tensors. **Their sizes may differ**;
+  `len(targets)` is the number of samples.
+
+Take the very step that the optimiser would take for all samples in a single batch: call
+`optimizer.apply(gradients, model.trainable_variables)` once. Return the mean loss over all samples
+before the step, a scalar.""",
+    stub="def accumulated_step(model, optimizer, loss_function, batches):\n    ...",
+    answer="accumulated_step",
+    check=check_accumulated_step,
+    reference=accumulated_step,
+    hints=(
+        "Start with a list of zeros, one tensor a variable: `tf.zeros_like(weight)`. After each "
+        "batch, add its gradients to the list.",
+        "The gradient of a batch is that of a mean over its samples. Times the number of samples, "
+        "it is that of a sum. Sums add up.",
+        "At the end, divide the sums by the number of all samples. The loss goes the same way.",
+    ),
+    explanation=(
+        "Each batch's mean times its size is a sum over samples; the sums add up, and one division "
+        "by the number of all samples makes the mean of the large batch. With batches of equal "
+        "size the mean of the gradients is enough; Keras' optimisers do that with "
+        "gradient_accumulation_steps=..."
+    ),
+    wrong=(
+        Wrong(_accumulate(lambda size: 1.0, lambda sizes: 1.0), "a mean needs a division"),
+        Wrong(_accumulate(lambda size: 1.0, len), "how much should the last one count"),
+        Wrong(_accumulate(lambda size: 1.0, sum), "a mean over its batch already"),
+        Wrong(_accumulate(float, lambda sizes: 1.0), "is then not divided"),
+        Wrong(_accumulate(float, len), "by how many samples should it be"),
+        Wrong(accumulate_and_step, "took 3 steps for 3 batches"),
+        Wrong(accumulate_overwriting, "is overwritten"),
+        Wrong(accumulate_and_return_early, "end too early"),
+        Wrong(accumulate_without_apply, "No step was taken"),
+        Wrong(
+            _accumulate(float, sum, loss_of=lambda losses, sizes: np.mean(losses)),
+            "is not the mean over the samples",
+        ),
+        Wrong(
+            _accumulate(float, sum, loss_of=lambda losses, sizes: losses[-1]),
+            "that of the last batch",
+        ),
+    ),
+)
+
+# ---------------------------------------------------------------- 10.3
+
+
+def mended_loop(model, optimizer, loss_function, metric, batches, epochs):
+    history = []
+    for _ in range(epochs):
+        metric.reset_state()
+        for inputs, targets in batches:
+            with tf.GradientTape() as tape:
+                outputs = model(inputs, training=True)
+                loss = loss_function(targets, outputs) + sum(model.losses)
+            gradients = tape.gradient(loss, model.trainable_variables)
+            optimizer.apply(gradients, model.trainable_variables)
+            metric.update_state(targets, outputs)
+        history.append(float(metric.result()))
+    return history
+
+
+EPOCHS = 3
+INPUTS = RNG.normal(loc=2.0, size=(12, 4)).astype("float32")
+CLASSES = RNG.integers(0, 3, size=12)
+
+
+def small_model():
+    import keras
+    from keras import layers
+
+    model = keras.Sequential(
+        [
+            keras.Input((4,)),
+            layers.Dense(5, kernel_regularizer="l2", name="decayed"),
+            layers.BatchNormalization(momentum=0.5, name="normalised"),
+            layers.Dense(3, name="logits"),
+        ]
+    )
+    rng = np.random.default_rng(3)
+    kernels = [rng.normal(size=(4, 5)), np.zeros(5), np.ones(5), np.zeros(5)]
+    model.set_weights([*kernels, np.zeros(5), np.ones(5), rng.normal(size=(5, 3)), np.zeros(3)])
+    return model
+
+
+def run_loop(loop, **parts):
+    """Run a loop on the small problem; return the model, its history and the optimiser's steps."""
+    import keras
+
+    model, optimizer = small_model(), keras.optimizers.SGD(0.1)
+    optimizer.build(model.trainable_variables)
+    batches = [
+        (tf.constant(INPUTS[start : start + 4]), tf.constant(CLASSES[start : start + 4]))
+        for start in (0, 4, 8)
+    ]
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    metric = keras.metrics.SparseCategoricalAccuracy()
+    history = loop(model, optimizer, loss, metric, batches, EPOCHS)
+    return model, history, int(optimizer.iterations)
+
+
+def train_variant(*, training=True, losses=True, reset="epoch"):
+    """Return a loop with some of the three bugs, or with another mistake about them."""
+
+    def loop(model, optimizer, loss_function, metric, batches, epochs):
+        history = []
+        for _ in range(epochs):
+            if reset == "epoch":
+                metric.reset_state()
+            for inputs, targets in batches:
+                with tf.GradientTape() as tape:
+                    outputs = model(inputs, training=training)
+                    loss = loss_function(targets, outputs)
+                    if losses is True:
+                        loss += sum(model.losses)
+                if losses == "outside":
+                    loss += sum(model.losses)
+                if losses == "twice":
+                    with tape:
+                        loss += 2 * sum(model.losses)
+                gradients = tape.gradient(loss, model.trainable_variables)
+                optimizer.apply(gradients, model.trainable_variables)
+                if reset == "batch":
+                    metric.reset_state()
+                metric.update_state(targets, outputs)
+            history.append(float(metric.result()))
+            if reset == "before result":
+                metric.reset_state()
+                history[-1] = float(metric.result())
+        return history
+
+    return loop
+
+
+def check_mended_loop(answer):
+    def same(model, other):
+        pairs = zip(model.get_weights(), other.get_weights(), strict=True)
+        return all(is_close(ours, theirs, tolerance=1e-3) for ours, theirs in pairs)
+
+    def attempt(*parts):
+        return call(answer, *parts)
+
+    model, history, steps = run_loop(attempt)
+    if steps != 3 * EPOCHS:
+        fail(
+            f"The optimiser took {steps} steps in {EPOCHS} epochs of 3 batches; expected "
+            f"{3 * EPOCHS}. The number of steps was right before: do not change the loops."
+        )
+    right_model, right_history, _ = run_loop(train_variant())
+    if not same(model, right_model):
+        no_flag, _, _ = run_loop(train_variant(training=False))
+        no_losses, _, _ = run_loop(train_variant(losses=False))
+        neither, _, _ = run_loop(train_variant(training=False, losses=False))
+        if same(model, neither):
+            fail(
+                "Two bugs change the weights, and both are still there. Compare the two lines "
+                "inside the tape with the lesson's training step."
+            )
+        if same(model, no_flag):
+            fail(
+                "The batch normalisation of the model still works as at inference: its moving "
+                "averages never move. How does a layer know that it is being trained?"
+            )
+        if same(model, no_losses):
+            fail(
+                "The weight decay of the model still has no effect: its share of the loss does not "
+                "reach the gradients. Where does a model keep it, and where must it be added so "
+                "that the tape sees it?"
+            )
+        doubled, _, _ = run_loop(train_variant(losses="twice"))
+        if same(model, doubled):
+            fail("The weight decay counts double. Add the model's losses once.")
+        fail(
+            "The weights at the end are not those of a right loop. Change the loop at the three "
+            "bugs and nowhere else."
+        )
+    if isinstance(history, list | tuple) and len(history) != EPOCHS:
+        fail(f"Expected a list of {EPOCHS} numbers, one an epoch, got {describe(history)}.")
+    values = expect_shape(history, (EPOCHS,), "The history")
+    if is_close(values, right_history, tolerance=1e-3):
+        return
+    _, forgetful, _ = run_loop(train_variant(reset="never"))
+    if is_close(values, forgetful, tolerance=1e-3):
+        fail(
+            "The weights are right. The reported accuracy of an epoch still holds the epochs "
+            "before it."
+        )
+    _, of_last_batch, _ = run_loop(train_variant(reset="batch"))
+    if is_close(values, of_last_batch, tolerance=1e-3):
+        fail(
+            "The weights are right. The reported accuracy is that of the last batch of each epoch: "
+            "the metric starts again too often."
+        )
+    if not np.any(values):
+        fail("The weights are right. The metric is reset right before its result is read.")
+    fail("The weights are right, but the reported accuracies are not those of the epochs.")
+
+
+BROKEN = """def broken_loop(model, optimizer, loss_function, metric, batches, epochs):
+    history = []
+    for _ in range(epochs):
+        for inputs, targets in batches:
+            with tf.GradientTape() as tape:
+                outputs = model(inputs)
+                loss = loss_function(targets, outputs)
+            gradients = tape.gradient(loss, model.trainable_variables)
+            optimizer.apply(gradients, model.trainable_variables)
+            metric.update_state(targets, outputs)
+        history.append(float(metric.result()))
+    return history"""
+
+mend = Exercise(
+    id="10.3",
+    title="Mend a loop with three bugs",
+    statement=f"""This loop runs without an error and has three bugs. Two of them change what is
+learned, one changes what is reported.
+
+```python
+{BROKEN}
+```
+
+Write `mended_loop`, with the same arguments and the three bugs mended.
+
+- `model`: a Keras model with its weights; `optimizer`: a Keras optimiser, built.
+- `loss_function(targets, outputs)` returns the mean loss of a batch; `metric` is a Keras metric.
+- `batches`: a list of pairs `(inputs, targets)` of tensors; `epochs`: a whole number.
+
+It changes the model's weights in place and returns a list with the metric of each epoch, as floats.
+The check trains a model that has weight decay and batch normalisation, and compares its weights and
+the list with those of a right loop.""",
+    stub=("def mended_loop(model, optimizer, loss_function, metric, batches, epochs):\n    ..."),
+    answer="mended_loop",
+    check=check_mended_loop,
+    reference=mended_loop,
+    hints=(
+        "Copy the loop and put it beside `training_step` and `accuracy_by_epoch` above. Which "
+        "three things do those have?",
+        "What do batch normalisation and dropout have to be told? What do layers with weight decay "
+        "leave in a list?",
+        "One argument in the call of the model, one sum added to the loss inside the tape, and one "
+        "call at the start of each epoch.",
+    ),
+    explanation=(
+        "`training=True` lets batch normalisation use the batch and move its averages, "
+        "`model.losses` brings the weight decay into the gradient, and `reset_state` at the start "
+        "of an epoch makes the metric speak of that epoch alone. `fit` does all three."
+    ),
+    wrong=(
+        Wrong(train_variant(training=False, losses=False, reset="never"), "both are still there"),
+        Wrong(train_variant(training=False), "moving averages never move"),
+        Wrong(train_variant(losses=False), "does not reach the gradients"),
+        Wrong(train_variant(losses="outside"), "No gradients provided for any variable"),
+        Wrong(train_variant(losses="twice"), "counts double"),
+        Wrong(train_variant(reset="never"), "still holds the epochs before it"),
+        Wrong(train_variant(reset="batch"), "starts again too often"),
+        Wrong(train_variant(reset="before result"), "right before its result is read"),
+    ),
+    seconds=60,
+)
+
+# ---------------------------------------------------------------- 10.4
+
+
+def find_learning_rate(step, low, high, steps):
+    factor = (high / low) ** (1 / (steps - 1))
+    best_rate, best_loss = low, float("inf")
+    for number in range(steps):
+        rate = low * factor**number
+        loss = step(rate)
+        if not loss < 4 * best_loss:  # NaN is not smaller than anything
+            break
+        if loss < best_loss:
+            best_rate, best_loss = rate, loss
+    return best_rate / 10
+
+
+class Stepper:
+    """A training step that only answers with prepared losses and notes the rates."""
+
+    def __init__(self, losses):
+        self.losses, self.rates = losses, []
+
+    def __call__(self, rate):
+        self.rates.append(float(rate))
+        place = len(self.rates) - 1
+        return self.losses[place] if place < len(self.losses) else self.losses[-1]
+
+
+SMOOTH = [2.3, 2.2, 1.8, 1.1, 0.7, 0.9, 1.5]
+EXPLODING = [2.3, 2.0, 1.0, 1.7, 3.9, 4.1, 0.2, 1.0, 0.1]
+LOST = [2.3, 2.0, 1.5, math.nan, 0.2, 0.1]
+
+
+def check_find_learning_rate(answer):
+    low, high = 1e-4, 1e2
+    count = len(SMOOTH)
+    step = Stepper(SMOOTH)
+    result = to_array(call(answer, step, low, high, count), "The rate that you return")
+    rates = np.array(step.rates)
+    expected = low * (high / low) ** (np.arange(count) / (count - 1))
+    if result.shape != ():
+        fail(f"Expected a single rate, got an array of shape {result.shape}.")
+    if len(rates) == 0:
+        fail("`step` was never called. Call step(rate) for each rate; it returns the loss.")
+    if len(rates) != count:
+        fail(
+            f"`step` was called {len(rates)} times; expected {count}, as no loss was NaN or above "
+            "four times the smallest."
+        )
+    if not is_close(rates / expected, np.ones(count), tolerance=1e-3):
+        if is_close(rates, np.linspace(low, high, count)):
+            fail(
+                "The rates grow by the same amount each time, so nearly all of them are large. "
+                "They should grow by the same factor."
+            )
+        if is_close(rates / low, (high / low) ** (np.arange(count) / count), tolerance=1e-3):
+            fail(
+                f"The last rate is {rates[-1]:.3g} and not `high`. How many factors lie between "
+                f"the first and the last of {count} rates?"
+            )
+        if is_close(rates / low, (high / low) ** (np.arange(1, count + 1) / count), tolerance=1e-3):
+            fail(f"The first rate is {rates[0]:.3g} and not `low`: multiply after the step.")
+        if is_close(rates / expected[::-1], np.ones(count), tolerance=1e-3):
+            fail("The rates fall from `high` to `low`: the first step would ruin the weights.")
+        fail(
+            f"The rates go from {rates[0]:.3g} to {rates[-1]:.3g}, but not by one constant factor "
+            "from `low` to `high`."
+        )
+    best = expected[int(np.argmin(SMOOTH))]
+    value = float(result)
+    if math.isclose(value, best, rel_tol=1e-3):
+        fail(
+            "You return the rate with the smallest loss itself. Right behind it the run breaks "
+            "apart: return a tenth of it."
+        )
+    if math.isclose(value, min(SMOOTH), rel_tol=1e-3) or math.isclose(
+        value, min(SMOOTH) / 10, rel_tol=1e-3
+    ):
+        fail("You return a loss. The rate that belongs to it is asked for.")
+    if math.isclose(value, expected[-1] / 10, rel_tol=1e-3):
+        fail("You return a tenth of the last rate. At which rate was the loss smallest?")
+    if not math.isclose(value, best / 10, rel_tol=1e-3):
+        fail(f"The loss was smallest at {best:.3g}; a tenth of it is not {value:.3g}.")
+
+    def stops(losses, after, why):
+        stepper = Stepper(losses)
+        found = float(to_array(call(answer, stepper, 1e-3, 10.0, len(losses)), "The rate"))
+        rates = 1e-3 * 1e4 ** (np.arange(len(losses)) / (len(losses) - 1))
+        taken = len(stepper.rates)
+        if losses is EXPLODING and taken == 8:
+            fail(
+                "The loss went from 1.0 to 1.7, 3.9 and 4.1, and your run went on. You compare a "
+                "loss with the one before it; compare it with the smallest so far."
+            )
+        if taken != after:
+            fail(why.format(taken))
+        smallest = rates[int(np.nanargmin(losses[:after]))] / 10
+        if not math.isclose(found, smallest, rel_tol=1e-3):
+            fail(
+                "When the run is stopped early, the rate that you return does not belong to the "
+                "smallest loss until then."
+            )
+
+    stops(
+        LOST,
+        4,
+        "A loss of NaN at the fourth step did not end the run there: {} steps were taken. "
+        "Comparisons with NaN are all False; on which side of your `if` does it land?",
+    )
+    stops(
+        EXPLODING,
+        6,
+        "The losses were 2.3, 2.0, 1.0, 1.7, 3.9, 4.1, and the run was to end with the 4.1, more "
+        "than four times the smallest loss so far; {} steps were taken.",
+    )
+
+
+def find_linearly(step, low, high, steps):
+    losses = []
+    rates = np.linspace(low, high, steps)
+    for rate in rates:
+        losses.append(step(rate))
+    return rates[int(np.argmin(losses))] / 10
+
+
+def _find(*, exponent=lambda steps: 1 / (steps - 1), first=0, stop=True, nan=True, answer="tenth"):
+    def find(step, low, high, steps):
+        factor = (high / low) ** exponent(steps)
+        best_rate, best_loss, before = low, float("inf"), float("inf")
+        for number in range(first, steps + first):
+            rate = low * factor**number
+            loss = step(rate)
+            reference = before if stop == "before" else best_loss
+            if stop and loss > 4 * reference:
+                break
+            if nan and math.isnan(loss):
+                break
+            if loss < best_loss:
+                best_rate, best_loss = rate, loss
+            before = loss
+        return {"tenth": best_rate / 10, "best": best_rate, "loss": best_loss, "last": rate / 10}[
+            answer
+        ]
+
+    return find
+
+
+def find_downwards(step, low, high, steps):
+    return _find(stop=False)(step, high, low, steps)
+
+
+def find_without_steps(step, low, high, steps):
+    return math.sqrt(low * high)
+
+
+finder = Exercise(
+    id="10.4",
+    title="A learning-rate finder",
+    statement="""Write `find_learning_rate(step, low, high, steps)`.
+
+- `step(rate)` takes one training step at a learning rate, a Python float, and returns the loss
+  before the step as a Python float. The function `rate_stepper()` above returns such a function.
+- `low` and `high`: the first and the last rate, floats, 0 < low < high.
+- `steps`: the number of rates, a whole number of 2 or more.
+
+Call `step` with rates that grow by one constant factor from `low` to `high`, both included, in this
+order. End early, right after a loss that is NaN or more than 4 times the smallest loss seen
+before it. Return **a tenth of the rate whose call gave the smallest loss**, as a float.
+
+For example, `low=0.001`, `high=10.0`, `steps=5` means the rates 0.001, 0.01, 0.1, 1 and 10. When it
+is right, try `find_learning_rate(rate_stepper(), 0.001, 10.0, 100)`.""",
+    stub="def find_learning_rate(step, low, high, steps):\n    ...",
+    answer="find_learning_rate",
+    check=check_find_learning_rate,
+    reference=find_learning_rate,
+    hints=(
+        "Between the first and the last of n rates lie n - 1 equal factors, and together they make "
+        "high / low.",
+        "Keep two things while you go: the smallest loss, and the rate that gave it. Infinity is a "
+        "good smallest loss to begin with.",
+        'Write the question so that NaN gives the answer "stop": `if not loss < 4 * best_loss: '
+        "break`.",
+    ),
+    explanation=(
+        "The loss falls while the rate learns and rises when it breaks. Its smallest value lies "
+        "near the break, so a tenth is a safe choice. `not loss < ...` is True for NaN, for which "
+        "every comparison is False."
+    ),
+    wrong=(
+        Wrong(find_linearly, "They should grow by the same factor"),
+        Wrong(_find(exponent=lambda steps: 1 / steps), "and not `high`"),
+        Wrong(_find(exponent=lambda steps: 1 / steps, first=1), "multiply after the step"),
+        Wrong(find_downwards, "the first step would ruin the weights"),
+        Wrong(_find(answer="best"), "return a tenth of it"),
+        Wrong(_find(answer="loss"), "You return a loss"),
+        Wrong(_find(answer="last"), "a tenth of the last rate"),
+        Wrong(_find(nan=False), "A loss of NaN at the fourth step"),
+        Wrong(_find(stop=False), "was to end with the 4.1"),
+        Wrong(_find(stop="before"), "with the one before it"),
+        Wrong(find_without_steps, "never called"),
+    ),
+)
+
+EXERCISES = (clip, accumulate, mend, finder)
