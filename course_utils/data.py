@@ -5,8 +5,10 @@ else; Keras is imported only where the full MNIST is asked for.
 """
 
 import contextlib
+import csv
 import hashlib
 import io
+import json
 import os
 import socket
 from collections.abc import Iterator
@@ -16,6 +18,8 @@ from pathlib import Path
 import numpy as np
 
 Digits = tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
+Headlines = dict[str, np.ndarray]
+Posts = tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 
 
 @dataclass(frozen=True)
@@ -26,6 +30,8 @@ class DataFile:
     size: int  # bytes
     sha256: str
     script: str
+    downloads: bool = False  # whether the script needs a network
+    measured: bool = False  # whether the script measures, and so makes other bytes each time
 
 
 # The one place for the size and SHA-256 of each file. Everything else reads them here, and
@@ -35,9 +41,31 @@ DIGITS_FILE = DataFile(
     size=3_925_470,
     sha256="abf8cc0ac601f3c4458f7d9db335977f212e82bb874d551c1a5f22a0869f15d1",
     script="tools/build_mnist_5k.py",
+    downloads=True,
 )
-FILES = (DIGITS_FILE,)
+HEADLINES_FILE = DataFile(
+    name="headlines.csv",
+    size=528_886,
+    sha256="5b89837b0582f70205c9bd69fef0eb6a09c8a4c56a8ff500b2b8ce2d94e666a1",
+    script="tools/build_headlines.py",
+)
+HEADLINE_RUNS_FILE = DataFile(
+    name="results_11.json",
+    size=5_171,
+    sha256="5ad1504b384fdccbeb2b26fed70e6bb79ae0f749308082ae6f45b922e05e7918",
+    script="tools/seeds_11.py",
+    measured=True,
+)
+POSTS_FILE = DataFile(
+    name="posts.csv",
+    size=156_876,
+    sha256="5f52ca06dfa84d0361f2fd6e69b36734f1bcfa1a977f37ebad69ee6f92097c29",
+    script="tools/build_posts.py",
+)
+FILES = (DIGITS_FILE, HEADLINES_FILE, POSTS_FILE, HEADLINE_RUNS_FILE)
 
+TRAINING_HEADLINES = 6_000  # the first rows of the file; the other 2,000 are for testing
+TRAINING_AUTHORS = 60  # of the posts, numbers 0 to 59; the others are for testing
 TRAINING_DIGITS = 4_000  # the first rows of the file; the other 1,000 are for testing
 TEN_DIGITS = (70, 231, 34, 321, 356, 257, 253, 41, 47, 165)  # test rows, chosen by eye
 DOWNLOAD_TIMEOUT = 20.0  # seconds without an answer
@@ -99,6 +127,90 @@ def load_digits(*, full: bool = False) -> Digits:
     return (images[train], labels[train]), (images[test], labels[test])
 
 
+def load_headlines() -> tuple[Headlines, Headlines]:
+    """Return headlines, when they appeared and how they were received, as ``train, test``.
+
+    Both are dicts of NumPy arrays of one length, 6,000 and 2,000:
+
+    - ``headline``: texts of at most 12 words;
+    - ``hour`` and ``weekday``: uint8, 0 to 23, and 0 (Monday) to 6;
+    - ``reposts`` and ``likes``: float32, natural logarithms of counts in hundreds;
+    - ``expected_reposts`` and ``expected_likes``: float32, the same before the noise, which is the
+      best that anybody could answer.
+
+    The headlines were never printed; ``tools/build_headlines.py`` makes them, and says by which
+    rule they are received. The arrays are yours to change.
+
+    >>> train, test = load_headlines()
+    >>> len(train["headline"]), len(test["headline"]), train["hour"].dtype.name
+    (6000, 2000, 'uint8')
+    >>> print(train["headline"][0])
+    Angry coffee adopts broccoli
+
+    Raises:
+        DataError: the file is missing or damaged.
+
+    Source: the course itself; lesson 11 works with them.
+    """
+    names, *rows = csv.reader(io.StringIO(read_file(HEADLINES_FILE).decode("ascii")))
+    kinds = {"headline": np.str_, "hour": np.uint8, "weekday": np.uint8}
+    columns = {
+        name: np.array(values).astype(kinds.get(name, np.float32))
+        for name, values in zip(names, zip(*rows, strict=True), strict=True)
+    }
+    train, test = slice(None, TRAINING_HEADLINES), slice(TRAINING_HEADLINES, None)
+    return (
+        {name: values[train].copy() for name, values in columns.items()},
+        {name: values[test].copy() for name, values in columns.items()},
+    )
+
+
+def load_headline_runs() -> dict:
+    """Return the stored training runs of lesson 11, with and without an auxiliary loss.
+
+    A dict with ``settings`` and ``curves``: for each kind of auxiliary loss, such as
+    ``"likes 0.2"`` (its target and weight), a list with one curve a seed, the mean squared test
+    error of the reposts after each epoch. ``tools/seeds_11.py --write`` runs them again.
+
+    >>> sorted(load_headline_runs())
+    ['curves', 'made by', 'settings', 'what']
+
+    Raises:
+        DataError: the file is missing or damaged.
+    """
+    return json.loads(read_file(HEADLINE_RUNS_FILE))
+
+
+def load_posts() -> Posts:
+    """Return short posts and their authors as ``(posts, authors), (posts, authors)``.
+
+    The first pair is for training, the second for testing; no author is in both. Posts are texts
+    in a NumPy array of shape (n,), of 46 to 52 ASCII characters; authors are uint8 of shape (n,),
+    0 to 59 for training and 60 to 71 for testing, with 40 posts each that stand together. The
+    arrays are yours to change.
+
+    The posts were never written by anybody. The authors differ in habits of order alone, such as
+    ``the`` or ``teh``; ``tools/build_posts.py`` makes them, and says how well one can tell them
+    apart.
+
+    >>> (train_posts, train_authors), (test_posts, test_authors) = load_posts()
+    >>> train_posts.shape, test_posts.shape, test_authors[:41].tolist().count(60)
+    ((2400,), (480,), 40)
+    >>> print(train_posts[0])
+    now That dog felt teh cow ,don't hide bob :-) ?!
+
+    Raises:
+        DataError: the file is missing or damaged.
+
+    Source: the course itself; lesson 12 works with them.
+    """
+    _, *rows = csv.reader(io.StringIO(read_file(POSTS_FILE).decode("ascii")))
+    authors = np.array([int(author) for author, _ in rows], dtype=np.uint8)
+    posts = np.array([post for _, post in rows])
+    train = authors < TRAINING_AUTHORS
+    return (posts[train], authors[train]), (posts[~train], authors[~train])
+
+
 def ten_digits() -> np.ndarray:
     """Return the ten digits that go through the whole course, one of each class, 0 to 9 in order.
 
@@ -145,6 +257,9 @@ def describe_files() -> list[FileReport]:
     >>> for report in describe_files():
     ...     print(report.name, report.ok)
     mnist_5k.npz True
+    headlines.csv True
+    posts.csv True
+    results_11.json True
     """
     reports = []
     for file in FILES:
@@ -181,7 +296,8 @@ def _why(error: OSError) -> str:
 def _restore(file: DataFile, path: Path) -> list[str]:
     """Return the ways to bring a file back, the quickest first."""
     if path.parent == _FOLDERS[0]:
-        return [f"git checkout -- data/{file.name}", f"python {file.script}"]
+        ways = [f"git checkout -- data/{file.name}"]
+        return ways if file.measured else [*ways, f"python {file.script}"]
     command = "pip install --force-reinstall --no-deps"
     return [f'{command} "{_distribution_address()}"']
 
@@ -205,6 +321,7 @@ def _message(file: DataFile, path: Path, found: str) -> str:
         place = f"in {path.parent.parent}"
     else:
         place = "then restart the kernel"
+    network = "    (needs a network)" if file.downloads else ""
     return "\n".join(
         [
             f"The data file {file.name} is missing or damaged.",
@@ -212,7 +329,7 @@ def _message(file: DataFile, path: Path, found: str) -> str:
             f"  expected: {file.size} bytes, SHA-256 {file.sha256}",
             f"  found:    {found}",
             f"  restore:  {ways[0]}    ({place})",
-            *(f"  or:       {way}    (needs a network)" for way in ways[1:]),
+            *(f"  or:       {way}{network}" for way in ways[1:]),
         ]
     )
 

@@ -1,5 +1,6 @@
 """The data files, their loaders, and the script that rebuilds the digits."""
 
+import csv
 import doctest
 import gzip
 import hashlib
@@ -128,6 +129,95 @@ def test_full_must_be_a_bool(full):
 def test_import_is_light():
     code = "import sys, course_utils.data; print([m for m in {} if m in sys.modules])"
     assert run(code.format(["matplotlib", "tensorflow", "keras", "pandas"])) == "[]\n"
+
+
+def test_headlines_are_split_and_typed():
+    kinds = {"headline": "U", "hour": "u", "weekday": "u"}
+    train, test = data.load_headlines()
+    names = ["headline", "hour", "weekday", "reposts", "likes", "expected_reposts"]
+    for part, count in ((train, 6000), (test, 2000)):
+        assert list(part) == [*names, "expected_likes"]
+        for name, values in part.items():
+            assert values.shape == (count,)
+            assert values.dtype.kind == kinds.get(name, "f")
+            assert values.flags.owndata and values.flags.writeable
+            assert values.dtype.itemsize == {"U": 4 * 76, "u": 1, "f": 4}[values.dtype.kind]
+    assert not set(train["headline"]) & set(test["headline"])
+    assert set(train["hour"]) == set(range(24)) and set(train["weekday"]) == set(range(7))
+
+
+def test_headlines_are_the_rows_of_the_file():
+    lines = (ROOT / "data" / "headlines.csv").read_text(encoding="ascii").splitlines()[1:]
+    train, test = data.load_headlines()
+    for part, row, line in ((train, 0, lines[0]), (train, -1, lines[5999]), (test, 0, lines[6000])):
+        values = [part[name][row] for name in part]
+        said = [str(values[0]), *map(int, values[1:3]), *(round(float(v), 2) for v in values[3:])]
+        headline, hour, weekday, *numbers = line.split(",")
+        assert said == [headline, int(hour), int(weekday), *map(float, numbers)]
+
+
+def test_a_damaged_headlines_file_is_named(tmp_path):
+    module, digits = import_copy(tmp_path)
+    path = digits.with_name("headlines.csv")
+    with pytest.raises(module.DataError, match=r"headlines\.csv(.|\n)*found:    no such file"):
+        module.load_headlines()
+    path.write_bytes((ROOT / "data" / "headlines.csv").read_bytes().replace(b"otter", b"adder"))
+    with pytest.raises(module.DataError) as caught:
+        module.load_headlines()
+    message = str(caught.value)
+    assert message.startswith("The data file headlines.csv is missing or damaged.\n")
+    assert f"expected: {data.HEADLINES_FILE.size} bytes" in message
+    assert f"restore:  git checkout -- data/headlines.csv    (in {tmp_path})\n" in message
+    assert message.endswith("or:       python tools/build_headlines.py")  # needs no network
+
+
+def test_posts_are_split_by_author_and_typed():
+    (train_posts, train_authors), (test_posts, test_authors) = data.load_posts()
+    for posts, authors, numbers in (
+        (train_posts, train_authors, range(60)),
+        (test_posts, test_authors, range(60, 72)),
+    ):
+        assert posts.shape == authors.shape == (40 * len(numbers),)
+        assert posts.dtype.kind == "U"
+        assert authors.dtype == np.uint8
+        assert authors.tolist() == [author for author in numbers for _ in range(40)]
+        assert posts.flags.writeable and authors.flags.writeable
+    assert not set(train_posts) & set(test_posts)
+    lengths = [len(post) for post in (*train_posts, *test_posts)]
+    assert (min(lengths), max(lengths)) == (46, 52)
+
+
+def test_posts_are_the_rows_of_the_file():
+    with open(ROOT / "data" / "posts.csv", newline="", encoding="ascii") as file:
+        header, *rows = csv.reader(file)
+    assert header == ["author", "post"]
+    (train_posts, train_authors), (test_posts, test_authors) = data.load_posts()
+    loaded = zip([*train_authors, *test_authors], [*train_posts, *test_posts], strict=True)
+    assert [[str(author), str(post)] for author, post in loaded] == rows
+
+
+def test_a_damaged_posts_file_is_named(tmp_path):
+    module, digits = import_copy(tmp_path)
+    path = digits.with_name("posts.csv")
+    with pytest.raises(module.DataError, match=r"posts\.csv(.|\n)*found:    no such file"):
+        module.load_posts()
+    path.write_bytes((ROOT / "data" / "posts.csv").read_bytes().replace(b"cat", b"tac"))
+    with pytest.raises(module.DataError) as caught:
+        module.load_posts()
+    message = str(caught.value)
+    assert message.startswith("The data file posts.csv is missing or damaged.\n")
+    assert f"expected: {data.POSTS_FILE.size} bytes" in message
+    assert f"restore:  git checkout -- data/posts.csv    (in {tmp_path})\n" in message
+    assert message.endswith("or:       python tools/build_posts.py")  # needs no network
+
+
+def test_stored_runs_are_restored_but_not_remade(tmp_path):
+    assert set(data.load_headline_runs()) == {"what", "made by", "settings", "curves"}
+    module, _ = import_copy(tmp_path)
+    with pytest.raises(module.DataError) as caught:
+        module.load_headline_runs()
+    message = str(caught.value)  # a new run measures other digits, which would be refused
+    assert message.endswith(f"git checkout -- data/results_11.json    (in {tmp_path})")
 
 
 # --- missing and damaged files --------------------------------------------------------------
@@ -289,7 +379,8 @@ def test_describe_files_names_the_problem(damage, tmp_path):
     module, path = import_copy(tmp_path)
     assert module.describe_files()[0].ok
     damage(path)
-    (report,) = module.describe_files()
+    report = module.describe_files()[0]
+    assert report.name == "mnist_5k.npz"
     assert not report.ok
     if damage is damage_missing:
         assert report.problem == "no such file"

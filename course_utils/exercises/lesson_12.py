@@ -1,0 +1,814 @@
+"""Exercises of lesson 12, shared layers."""
+
+import numpy as np
+
+from course_utils.exercises.engine import (
+    Exercise,
+    Mistake,
+    Wrong,
+    call,
+    describe,
+    expect_close,
+    fail,
+    is_close,
+    to_array,
+)
+from course_utils.session import import_tensorflow
+
+tf = import_tensorflow()
+import keras  # noqa: E402  (after the quiet import)
+from keras import layers  # noqa: E402
+
+# ---------------------------------------------------------------- 12.1
+
+
+def count_parameters(calls):
+    sizes = {name: (inputs, outputs) for name, inputs, outputs in calls}
+    return sum(inputs * outputs + outputs for inputs, outputs in sizes.values())
+
+
+COUNTED = (
+    [("tower", 784, 64), ("tower", 784, 64), ("head", 128, 1)],
+    [("left", 10, 5), ("right", 10, 5), ("head", 5, 1)],
+    [("block", 8, 8), ("block", 8, 8), ("block", 8, 8), ("last", 8, 3)],
+)
+
+
+def check_count_parameters(answer):
+    for calls in COUNTED:
+        got = to_array(call(answer, list(calls)), "What it returns")
+        if got.size != 1:
+            fail(f"Expected one whole number, got an array of shape {got.shape}.")
+        truth = count_parameters(calls)
+        if is_close(got.reshape(()), truth, tolerance=1e-9):
+            continue
+        names = [name for name, _, _ in calls]
+        once = {name: (inputs, outputs) for name, inputs, outputs in calls}
+        alone = {name: size for name, size in once.items() if names.count(name) == 1}
+        mistakes = {
+            count_each_call(calls): (
+                "counts a layer again at each of its calls. How many matrices does a layer have "
+                "that is called twice?"
+            ),
+            sum(inputs * outputs for inputs, outputs in once.values()): "leaves out the biases.",
+            count_by_size(calls): (
+                "takes two layers of the same sizes for one. What makes a layer the same layer?"
+            ),
+            sum(inputs * outputs + outputs for inputs, outputs in alone.values()): (
+                "leaves out the layers that are called more than once. Their weights are there "
+                "once."
+            ),
+        }
+        words = mistakes.get(int(got.item()), f"is not right; expected {truth}.")
+        fail(f"For {calls} the answer {describe(got.item())} {words}")
+
+
+def count_each_call(calls):
+    return sum(inputs * outputs + outputs for _, inputs, outputs in calls)
+
+
+def count_without_bias(calls):
+    sizes = {name: (inputs, outputs) for name, inputs, outputs in calls}
+    return sum(inputs * outputs for inputs, outputs in sizes.values())
+
+
+def count_by_size(calls):
+    return sum(m * n + n for m, n in {(inputs, outputs) for _, inputs, outputs in calls})
+
+
+def count_unshared_only(calls):
+    names = [name for name, _, _ in calls]
+    return sum(m * n + n for name, m, n in calls if names.count(name) == 1)
+
+
+count = Exercise(
+    id="12.1",
+    title="Count parameters under sharing",
+    statement="""Write `count_parameters(calls)`. `calls` is a list with one entry for each call
+of a dense layer: `(name, inputs, outputs)`, a text and two whole numbers. Entries with the same
+name are calls of the same layer; entries with different names are different layers, whatever their
+sizes. Return how many numbers the network learns, weights and biases, as one whole number.
+
+For example, `[("tower", 3, 2), ("tower", 3, 2), ("head", 4, 1)]` is a layer "tower" that is called
+twice, and a layer "head": 8 + 5 = 13.""",
+    stub="def count_parameters(calls):\n    ...",
+    answer="count_parameters",
+    check=check_count_parameters,
+    reference=count_parameters,
+    hints=(
+        "What does a layer make at its first call, and what does it make at its second?",
+        "A dense layer from m to n has m · n + n numbers. Count each name once.",
+        "A dict from the name to (inputs, outputs) keeps one entry a name.",
+    ),
+    explanation=(
+        "The dict keeps one entry a layer, however often the layer is called. Two layers of equal "
+        "sizes have two names, so both count."
+    ),
+    wrong=(
+        Wrong(count_each_call, "again at each of its calls"),
+        Wrong(count_without_bias, "leaves out the biases"),
+        Wrong(count_by_size, "two layers of the same sizes for one"),
+        Wrong(count_unshared_only, "leaves out the layers that are called more than once"),
+    ),
+)
+
+# ---------------------------------------------------------------- 12.2
+
+
+def read_pair(encoder):
+    shape = encoder.inputs[0].shape[1:]
+    left, right = keras.Input(shape), keras.Input(shape)
+    return keras.Model([left, right], [encoder(left), encoder(right)])
+
+
+RNG = np.random.default_rng(12)
+LEFT, RIGHT = RNG.normal(size=(2, 5, 6)).astype("float32")
+
+
+def small_encoder(name="encoder"):
+    return keras.Sequential(
+        [keras.Input((6,)), layers.Dense(4, activation="tanh"), layers.Dense(3)], name=name
+    )
+
+
+def two_outputs(pair, left, right):
+    """Return what a model makes of two inputs, as two arrays of shape (5, 3)."""
+    outputs = call(pair, [tf.constant(left), tf.constant(right)])
+    return [to_array(output, "An output of the model") for output in outputs]
+
+
+def check_read_pair(answer):
+    encoder = small_encoder()
+    own = encoder.count_params()
+    try:
+        pair = call(answer, encoder)
+    except Mistake as mistake:
+        if f'The name "{encoder.name}" is used' not in " ".join(str(mistake).split()):
+            raise
+        fail(
+            "Keras refuses two layers of one name in a model, so yours has two encoders. "
+            "clone_model and from_config copy the plan of a layer and make new weights. Call the "
+            "encoder itself, twice."
+        )
+    if not isinstance(pair, keras.Model):
+        fail(f"Expected a keras.Model, got {describe(pair)}.")
+    inputs, outputs = getattr(pair, "inputs", None) or [], getattr(pair, "outputs", None) or []
+    if len(inputs) != 2 or len(outputs) != 2:
+        fail(
+            f"Expected a model with two inputs and two outputs, got {len(inputs)} and "
+            f"{len(outputs)}. Give keras.Model two lists."
+        )
+    if isinstance(call(pair, [tf.constant(LEFT), tf.constant(RIGHT)]), dict):
+        fail("The model returns a dict. Give keras.Model a list of two outputs, left and right.")
+    for output in outputs:
+        if tuple(output.shape) != (None, 3):
+            fail(f"Each output should be one vector of the encoder, got {tuple(output.shape)}.")
+    expected = [np.asarray(encoder(LEFT)), np.asarray(encoder(RIGHT))]
+    got = two_outputs(pair, LEFT, RIGHT)
+    right = [is_close(*both) for both in zip(got, expected, strict=True)]
+    if is_close(got[0], got[1]):
+        fail(
+            "Both outputs are the same although the inputs differ: one of the inputs is not read. "
+            "Call the encoder on each of them, and keep what each call returns."
+        )
+    if is_close(got[0], expected[1]) and is_close(got[1], expected[0]):
+        fail("The outputs are swapped: the first should be the vector of the first input.")
+    held = pair.count_params()
+    if held > own and all(right):
+        fail(
+            f"The model holds {held} numbers, the encoder {own}. Copied weights answer alike "
+            "today; after the first training step the copies part. Share the layer, not its values."
+        )
+    if held > own and any(right):
+        fail(
+            f"The model holds {held} numbers, the encoder {own}: one input is read by a copy. "
+            "clone_model and from_config copy the plan of a layer and make new weights."
+        )
+    if held > own:
+        fail(
+            f"The model holds {held} numbers, the encoder {own}, and neither side answers as the "
+            "encoder does. Layers made from one configuration are different layers."
+        )
+    if not all(right):
+        fail(
+            "The two sides share weights, but not those of the encoder that you were given: this "
+            "is a copy of it. Call the encoder itself."
+        )
+    for weight in encoder.trainable_weights:
+        weight.assign(weight * 0.5 + 0.1)
+    expected = [np.asarray(encoder(LEFT)), np.asarray(encoder(RIGHT))]
+    for side, value, truth in zip(
+        ("left", "right"), two_outputs(pair, LEFT, RIGHT), expected, strict=True
+    ):
+        expect_close(value, truth, f"The {side} vector, after a change of the encoder's weights,")
+
+
+def pair_from_config(encoder):
+    first, second = (type(encoder).from_config(encoder.get_config()) for _ in range(2))
+    first.name, second.name = "first", "second"
+    left, right = keras.Input((6,)), keras.Input((6,))
+    return keras.Model([left, right], [first(left), second(right)])
+
+
+def pair_clone(encoder):
+    twin = keras.models.clone_model(encoder)
+    twin.name = "twin"
+    left, right = keras.Input((6,)), keras.Input((6,))
+    return keras.Model([left, right], [encoder(left), twin(right)])
+
+
+def pair_clone_of_one_name(encoder):
+    twin = keras.models.clone_model(encoder)
+    left, right = keras.Input((6,)), keras.Input((6,))
+    return keras.Model([left, right], [encoder(left), twin(right)])
+
+
+def pair_of_a_dict(encoder):
+    left, right = keras.Input((6,)), keras.Input((6,))
+    return keras.Model([left, right], {"left": encoder(left), "right": encoder(right)})
+
+
+def pair_copied_weights(encoder):
+    twin = keras.models.clone_model(encoder)
+    twin.name = "twin"
+    twin.set_weights(encoder.get_weights())
+    left, right = keras.Input((6,)), keras.Input((6,))
+    return keras.Model([left, right], [encoder(left), twin(right)])
+
+
+def pair_of_one_clone(encoder):
+    return read_pair(keras.models.clone_model(encoder))
+
+
+def pair_reads_one(encoder):
+    left, right = keras.Input((6,)), keras.Input((6,))
+    vector = encoder(left)
+    return keras.Model([left, right], [vector, vector])
+
+
+def pair_joined(encoder):
+    left, right = keras.Input((6,)), keras.Input((6,))
+    return keras.Model([left, right], layers.Concatenate()([encoder(left), encoder(right)]))
+
+
+def pair_swapped(encoder):
+    left, right = keras.Input((6,)), keras.Input((6,))
+    return keras.Model([left, right], [encoder(right), encoder(left)])
+
+
+share = Exercise(
+    id="12.2",
+    title="Share an encoder",
+    statement="""Write `read_pair(encoder)`. It takes a Functional or Sequential model from one
+float32 input to one vector, and returns a `keras.Model` from a list of two inputs, left and right,
+to a list of two vectors: what `encoder` makes of the left input, and what it makes of the right
+one. Both sides use the weights of `encoder` itself. `encoder.inputs[0].shape[1:]` is the shape of
+an input without the batch axis.
+
+For example, with an encoder of 40 parameters, the model has 40 parameters, and when the encoder
+is trained or changed, both vectors change.""",
+    stub="def read_pair(encoder):\n    ...",
+    answer="read_pair",
+    check=check_read_pair,
+    reference=read_pair,
+    hints=(
+        "A model is called like a layer. What happens to its weights at a second call?",
+        "Make two `keras.Input`, and call the same object on each of them.",
+        "`keras.Model` takes a list of inputs and a list of outputs.",
+    ),
+    explanation=(
+        "Two calls of one object are two uses of one set of weights. A copy, however it is made, "
+        "has weights of its own."
+    ),
+    wrong=(
+        Wrong(pair_from_config, "Layers made from one configuration are different layers"),
+        Wrong(pair_clone, "one input is read by a copy"),
+        Wrong(pair_clone_of_one_name, "so yours has two encoders"),
+        Wrong(pair_of_a_dict, "returns a dict"),
+        Wrong(pair_copied_weights, "after the first training step the copies part"),
+        Wrong(pair_of_one_clone, "not those of the encoder that you were given"),
+        Wrong(pair_reads_one, "one of the inputs is not read"),
+        Wrong(pair_joined, "two inputs and two outputs"),
+        Wrong(pair_swapped, "The outputs are swapped"),
+    ),
+)
+
+# ---------------------------------------------------------------- 12.3
+
+
+def symmetric_head(left, right):
+    distance = keras.ops.abs(left - right)
+    return layers.Dense(1)(distance)
+
+
+def scores(model, first, second):
+    """Return the scores of a model for pairs, as float64 of shape (n,)."""
+    value = call(model, [tf.constant(first), tf.constant(second)])
+    return to_array(value, "The score").astype("float64").reshape(-1)
+
+
+def lies_in_unit_interval(*values):
+    return min(map(np.min, values)) >= 0 and max(map(np.max, values)) <= 1
+
+
+def stays_there(model, a, b):
+    """Say whether the scores lie between 0 and 1 with far larger weights, too."""
+    before = model.get_weights()
+    model.set_weights([weight + 5 for weight in before])
+    larger = [scores(model, *pair) for pair in ((a, b), (b, a), (a, a), (b, b))]
+    model.set_weights(before)
+    return lies_in_unit_interval(*larger)
+
+
+def check_symmetric_head(answer):
+    left, right = keras.Input((4,)), keras.Input((4,))
+    score = call(answer, left, right)
+    if not isinstance(score, keras.KerasTensor):
+        fail(
+            f"Expected a symbolic tensor, got {describe(score)}. Return what your last layer "
+            "returns."
+        )
+    if tuple(score.shape) != (None, 1):
+        fail(f"The score has the shape {tuple(score.shape)}; expected (None, 1), one a pair.")
+    try:
+        model = keras.Model([left, right], score)
+    except ValueError:
+        fail("The score does not come from `left` and `right`.")
+    a, b = 3 * np.random.default_rng(3).normal(size=(2, 64, 4)).astype("float32")
+    if not model.trainable_weights:
+        fail("There is nothing to learn in this head. End it with a dense layer of one unit.")
+    for weight in model.trainable_weights:  # biases start at 0; here they shall count
+        weight.assign_add(np.full(weight.shape, 0.1, "float32"))
+    ab, ba, aa, bb = (scores(model, *pair) for pair in ((a, b), (b, a), (a, a), (b, b)))
+    if lies_in_unit_interval(ab, ba, aa, bb) and stays_there(model, a, b):
+        fail("All scores lie between 0 and 1. Return the score itself, without an activation.")
+    if is_close(ab, np.full_like(ab, ab[0])):
+        fail("The score is the same for all pairs: it does not look at the vectors.")
+    symmetric = is_close(ab, ba, tolerance=1e-3)
+    additive = is_close(aa + bb, ab + ba, tolerance=1e-3)
+    if not symmetric and additive and is_close(ab + ba, aa + bb) and is_close(aa, bb):
+        fail(
+            "Swapping left and right changes the score: a difference turns its sign. What of it "
+            "stays the same when the two are swapped?"
+        )
+    if not symmetric and additive:
+        fail(
+            "Swapping left and right changes the score, because each side has weights of its own "
+            "in the unit, and no weights at all make this head say 'same': s(a, a) + s(b, b) = "
+            "s(a, b) + s(b, a)."
+        )
+    if not symmetric:
+        fail(
+            "Swapping left and right changes the score. After joining, each place of the joined "
+            "vector has a weight of its own, and a difference that is not made absolute has a "
+            "sign. Build first what both orders have in common."
+        )
+    if additive:
+        fail(
+            "The score is symmetric, but a sum of two sides, so it cannot say 'same': s(a, a) + "
+            "s(b, b) = s(a, b) + s(b, a). The two vectors have to meet in something that is not "
+            "a sum."
+        )
+
+
+def head_joined(left, right):
+    return layers.Dense(1)(layers.Concatenate()([left, right]))
+
+
+def head_joined_hidden(left, right):
+    x = layers.Dense(16, activation="relu")(layers.Concatenate()([left, right]))
+    return layers.Dense(1)(x)
+
+
+def head_signed_hidden(left, right):
+    return layers.Dense(1)(layers.Dense(16, activation="relu")(left - right))
+
+
+def head_signed(left, right):
+    return layers.Dense(1)(left - right)
+
+
+def head_sum(left, right):
+    return layers.Dense(1)(left + right)
+
+
+def head_sigmoid(left, right):
+    return layers.Dense(1, activation="sigmoid")(keras.ops.abs(left - right))
+
+
+def head_without_weights(left, right):
+    return -keras.ops.sum(keras.ops.square(left - right), axis=1, keepdims=True)
+
+
+def head_no_unit(left, right):
+    return keras.ops.abs(left - right)
+
+
+symmetric = Exercise(
+    id="12.3",
+    title="A symmetric head",
+    statement="""Write `symmetric_head(left, right)`. It takes two symbolic float32 tensors of shape
+(None, 4), the vectors of the two sides, and returns a symbolic tensor of shape (None, 1): the score
+of the pair, without an activation. The head must
+
+- give the same score when left and right are swapped, whatever its weights are;
+- be able to learn "same": for some vectors a and b, s(a, a) + s(b, b) is not s(a, b) + s(b, a);
+- have weights to learn, such as those of a dense layer of one unit at its end.
+
+Use `layers` and `keras.ops`. There is more than one right answer.""",
+    stub="def symmetric_head(left, right):\n    ...",
+    answer="symmetric_head",
+    check=check_symmetric_head,
+    reference=symmetric_head,
+    hints=(
+        "Which operations on two vectors do not care about the order? Which of them are more than "
+        "a sum of a part from the left and a part from the right?",
+        "The difference turns its sign when the two are swapped. What removes a sign?",
+        "`keras.ops.abs`, then `layers.Dense(1)`.",
+    ),
+    explanation=(
+        "|a - b| is |b - a|, whatever comes after it. It is 0 exactly where the two agree, and the "
+        "unit after it says how much each place counts."
+    ),
+    wrong=(
+        Wrong(head_joined, "no weights at all make this head say 'same'"),
+        Wrong(head_joined_hidden, "each place of the joined vector has a weight of its own"),
+        Wrong(head_signed_hidden, "not made absolute has a sign"),
+        Wrong(head_signed, "turns its sign"),
+        Wrong(head_sum, "symmetric, but a sum of two sides"),
+        Wrong(head_sigmoid, "without an activation"),
+        Wrong(head_without_weights, "nothing to learn"),
+        Wrong(head_no_unit, "expected (None, 1)"),
+    ),
+)
+
+# ---------------------------------------------------------------- 12.4
+
+
+def is_shared(pair):
+    ones = [tf.ones([1, *tensor.shape[1:]]) for tensor in pair.inputs]
+    with tf.GradientTape(persistent=True) as tape:
+        left, right = pair(ones)
+    weights = pair.trainable_weights
+    from_left = tape.gradient(left, weights)
+    from_right = tape.gradient(right, weights)
+    return all(gradient is not None for gradient in from_left + from_right)
+
+
+def shared_pair():
+    return read_pair(small_encoder())
+
+
+def shared_layers_pair():
+    """Return a pair without an inner model: two plain layers, each called twice."""
+    first, second = layers.Dense(4, activation="relu"), layers.Dense(3)
+    left, right = keras.Input((6,)), keras.Input((6,))
+    return keras.Model([left, right], [second(first(left)), second(first(right))])
+
+
+def twin_pair():
+    left, right = keras.Input((6,)), keras.Input((6,))
+    return keras.Model([left, right], [small_encoder("one")(left), small_encoder("two")(right)])
+
+
+def copied_pair():
+    return pair_copied_weights(small_encoder())
+
+
+def half_shared_pair():
+    """Return a pair whose first layer is shared and whose last layers are not."""
+    first = layers.Dense(4, activation="relu")
+    left, right = keras.Input((6,)), keras.Input((6,))
+    outputs = [layers.Dense(3)(first(left)), layers.Dense(3)(first(right))]
+    return keras.Model([left, right], outputs)
+
+
+def half_shared_at_the_end():
+    """Return a pair whose last layer is shared and whose first layers are not."""
+    last = layers.Dense(3)
+    left, right = keras.Input((6,)), keras.Input((6,))
+    outputs = [last(layers.Dense(4, activation="relu")(side)) for side in (left, right)]
+    return keras.Model([left, right], outputs)
+
+
+def twins_that_repeat():
+    """Return a pair of two layers, each called twice, but on its own side only."""
+    left, right = keras.Input((6,)), keras.Input((6,))
+    first, second = layers.Dense(6), layers.Dense(6)
+    return keras.Model([left, right], [first(first(left)), second(second(right))])
+
+
+PROVED = (
+    (shared_pair, True, "one encoder called twice", "It says False. Both sides use its weights."),
+    (
+        twin_pair,
+        False,
+        "two encoders",
+        "It says True. Each weight belongs to one side alone.",
+    ),
+    (
+        copied_pair,
+        False,
+        "an encoder and a clone with copied weights",
+        "It says True. The two answer alike now, but a change of one leaves the other as it is. "
+        "Equal values are no proof: which weights does each output depend on?",
+    ),
+    (
+        shared_layers_pair,
+        True,
+        "two plain layers, each called twice, with no model inside",
+        "It says False. Do not count layers: ask which weights each output depends on.",
+    ),
+    (
+        half_shared_pair,
+        False,
+        "a first layer that is shared and last layers that are not",
+        "It says True. Some weights are shared; the question is whether all are.",
+    ),
+    (
+        half_shared_at_the_end,
+        False,
+        "first layers of their own and a last layer that is shared",
+        "It says True. The last layer is shared, but each of the first ones belongs to one side.",
+    ),
+    (
+        twins_that_repeat,
+        False,
+        "two layers, each called twice on its own side",
+        "It says True. Two calls are no proof: both may belong to one side.",
+    ),
+)
+
+
+def check_is_shared(answer):
+    for make, truth, what, says in PROVED:
+        pair = make()
+        before = pair.get_weights()
+        got = call(answer, pair)
+        if not isinstance(got, bool | np.bool_):
+            fail(f"Expected True or False, got {describe(got)}.")
+        if not all(map(np.array_equal, before, pair.get_weights())):
+            fail("Your function leaves the model with other weights than it found. Put them back.")
+        if bool(got) != truth:
+            fail(f"A pair of {what}: {says}")
+
+
+def shared_by_answers(pair):
+    x = np.ones((1, 6), "float32")
+    left, right = pair([x, x])
+    return bool(np.allclose(left, right))
+
+
+def shared_by_layers(pair):
+    return len(pair.layers) == 3
+
+
+def shared_if_any(pair):
+    ones = [tf.ones([1, 6]), tf.ones([1, 6])]
+    with tf.GradientTape(persistent=True) as tape:
+        left, right = pair(ones)
+    weights = pair.trainable_weights
+    both = zip(tape.gradient(left, weights), tape.gradient(right, weights), strict=True)
+    return any(one is not None and other is not None for one, other in both)
+
+
+def shared_by_change(pair):
+    x = np.ones((1, 6), "float32")
+    before = [np.asarray(output) for output in pair([x, x])]
+    for weight in pair.trainable_weights:
+        weight.assign_add(tf.ones_like(weight))
+    after = [np.asarray(output) for output in pair([x, x])]
+    return not any(map(np.array_equal, before, after))
+
+
+def shared_by_last_weight(pair):
+    x = np.ones((1, 6), "float32")
+    weight = pair.trainable_weights[-1]
+    old, before = weight.numpy(), [np.asarray(output) for output in pair([x, x])]
+    weight.assign(old + 1)
+    after = [np.asarray(output) for output in pair([x, x])]
+    weight.assign(old)
+    return not any(map(np.array_equal, before, after))
+
+
+def shared_by_calls(pair):
+    return all(
+        len(layer._inbound_nodes) >= 2
+        for layer in pair.layers
+        if not isinstance(layer, layers.InputLayer)
+    )
+
+
+def shared_never(pair):
+    return False
+
+
+prove = Exercise(
+    id="12.4",
+    title="Prove it",
+    statement="""Write `is_shared(pair)`. It takes a Functional model from two inputs, left and
+right, to two outputs, such as `read_pair` returns. It returns `True` if **every** trainable weight
+of the model has a part in both outputs, else `False`. The model stays as it is: afterwards its
+weights have the values that they had before.
+
+Each input is float32 of shape (batch, n). The first output depends on the left input alone, the
+second on the right one. A proof is not fooled by a copy: an encoder and a clone that holds the same
+values are not shared. `pair.trainable_weights` lists the weights, and `pair.inputs[0].shape` is the
+shape of an input.""",
+    stub="def is_shared(pair):\n    ...",
+    answer="is_shared",
+    check=check_is_shared,
+    reference=is_shared,
+    hints=(
+        "Do not ask whether the two sides answer alike. Ask what each answer depends on.",
+        "Lesson 04: what is the gradient of a result with respect to a weight that has no part in "
+        "it?",
+        "With a persistent tape, take the gradients of the left output and those of the right "
+        "output. None of them may be `None`.",
+    ),
+    explanation=(
+        "A gradient is None where no path leads from a weight to the output. If no gradient is "
+        "None on either side, each weight has a part in both outputs. Values play no role, so "
+        "copies do not deceive, and nothing is changed."
+    ),
+    wrong=(
+        Wrong(shared_by_answers, "Equal values are no proof"),
+        Wrong(shared_by_layers, "Do not count layers"),
+        Wrong(shared_if_any, "the question is whether all are"),
+        Wrong(shared_by_change, "Put them back"),
+        Wrong(shared_by_last_weight, "each of the first ones belongs to one side"),
+        Wrong(shared_by_calls, "Two calls are no proof"),
+        Wrong(shared_never, "Both sides use its weights"),
+        Wrong(lambda pair: True, "Each weight belongs to one side alone"),
+    ),
+)
+
+# ---------------------------------------------------------------- 12.5
+
+
+def tied_autoencoder(size, code_size):
+    inputs = keras.Input((size,))
+    encoder = layers.Dense(code_size, activation="relu")
+    code = encoder(inputs)
+    outputs = keras.ops.einsum("bc,ic->bi", code, encoder.kernel)
+    return keras.Model(inputs, outputs)
+
+
+def tied_by_hand(x, kernel, bias):
+    return tf.matmul(tf.nn.relu(tf.matmul(x, kernel) + bias), kernel, transpose_b=True)
+
+
+def check_tied_autoencoder(answer):
+    size, code_size = 5, 3
+    model = call(answer, size, code_size)
+    if not isinstance(model, keras.Model):
+        fail(f"Expected a keras.Model, got {describe(model)}.")
+    if tuple(getattr(model, "output_shape", None) or model.outputs[0].shape) != (None, size):
+        fail(f"Expected an output of shape (None, {size}), as wide as the input.")
+    shapes = sorted(tuple(weight.shape) for weight in model.trainable_weights)
+    x = tf.constant(RNG.normal(size=(7, size)).astype("float32"))
+    kernels = [w for w in model.trainable_weights if tuple(w.shape) == (size, code_size)]
+    biases = [w for w in model.trainable_weights if tuple(w.shape) == (code_size,)]
+    truth = size * code_size + code_size
+    if not kernels or not biases:
+        fail(
+            f"The model has weights of the shapes {shapes}. Expected a kernel ({size}, "
+            f"{code_size}) and a bias ({code_size},), those of the dense layer that encodes."
+        )
+    biases[0].assign(np.array([0.5, -0.2, 0.3], "float32"))
+    kernel, bias = kernels[0], biases[0]
+    expected = tied_by_hand(x, kernel.numpy(), bias.numpy())
+    alike = is_close(call(model, x), expected)
+    if model.count_params() > truth and not alike:
+        fail(
+            f"The model has {model.count_params()} parameters, expected {truth}: the decoder has a "
+            "kernel of its own. It should multiply by the encoder's."
+        )
+    if model.count_params() > truth:
+        fail(
+            f"The model has {model.count_params()} parameters, expected {truth}. The decoder "
+            "starts with a copy of the encoder's kernel; the first training step parts them."
+        )
+    reshaped = tf.matmul(
+        tf.nn.relu(tf.matmul(x, kernel.numpy()) + bias.numpy()),
+        tf.reshape(kernel.numpy(), (code_size, size)),
+    )
+    if is_close(call(model, x), reshaped):
+        fail(
+            "The decoder reshapes the kernel. A reshape keeps the order of the numbers; the "
+            "decoder needs the two axes exchanged."
+        )
+    if is_close(call(model, x), tied_by_hand(x, kernel.numpy(), np.zeros(3, "float32"))):
+        fail("The bias of the encoder has no part in the output.")
+    linear = tf.matmul(
+        tf.matmul(x, kernel.numpy()) + bias.numpy(), kernel.numpy(), transpose_b=True
+    )
+    if is_close(call(model, x), linear):
+        fail("The code may be negative: the activation of the encoder is missing.")
+    expect_close(call(model, x), expected, "What the model returns")
+    kernel.assign(kernel * 0.5 + 0.1)
+    if not is_close(call(model, x), tied_by_hand(x, kernel.numpy(), bias.numpy())):
+        fail(
+            "When the encoder's kernel changes, the decoder goes on with the old one: it was read "
+            "when the model was built. What must stand in the graph, the value or the variable?"
+        )
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_mean(tf.square(call(model, x) - x))
+    got = tape.gradient(loss, kernel.value)
+    with tf.GradientTape() as tape:
+        value = tf.Variable(kernel.numpy())
+        loss = tf.reduce_mean(tf.square(tied_by_hand(x, value, bias.numpy()) - x))
+    if got is None or not is_close(got, tape.gradient(loss, value)):
+        fail(
+            "The gradient of the kernel is not the sum over its two uses: one of them lets no "
+            "gradient through."
+        )
+
+
+def two_dense(size, code_size):
+    inputs = keras.Input((size,))
+    code = layers.Dense(code_size, activation="relu")(inputs)
+    return keras.Model(inputs, layers.Dense(size)(code))
+
+
+def decoder_with_copy(size, code_size):
+    inputs = keras.Input((size,))
+    encoder = layers.Dense(code_size, activation="relu")
+    decoder = layers.Dense(size, use_bias=False)
+    outputs = decoder(encoder(inputs))
+    decoder.set_weights([encoder.get_weights()[0].T])
+    return keras.Model(inputs, outputs)
+
+
+def transposed_at_once(size, code_size):
+    inputs = keras.Input((size,))
+    encoder = layers.Dense(code_size, activation="relu")
+    code = encoder(inputs)
+    return keras.Model(inputs, keras.ops.matmul(code, keras.ops.transpose(encoder.kernel)))
+
+
+def decoder_reshapes(size, code_size):
+    inputs = keras.Input((size,))
+    encoder = layers.Dense(code_size, activation="relu")
+    code = encoder(inputs)
+    kernel = keras.ops.reshape(encoder.kernel, (code_size, size))
+    return keras.Model(inputs, keras.ops.matmul(code, kernel))
+
+
+def tied_without_activation(size, code_size):
+    inputs = keras.Input((size,))
+    encoder = layers.Dense(code_size)
+    code = encoder(inputs)
+    return keras.Model(inputs, keras.ops.einsum("bc,ic->bi", code, encoder.kernel))
+
+
+def tied_without_gradient(size, code_size):
+    inputs = keras.Input((size,))
+    encoder = layers.Dense(code_size, activation="relu")
+    code = keras.ops.stop_gradient(encoder(inputs))
+    return keras.Model(inputs, keras.ops.einsum("bc,ic->bi", code, encoder.kernel))
+
+
+tied = Exercise(
+    id="12.5",
+    title="A tied autoencoder",
+    statement="""An **autoencoder** is trained to return its input. An encoder makes a short code
+$c$ of the input $x$, a decoder makes the input from the code. In a *tied* one both use one matrix
+$W$:
+
+$$c = \\text{relu}(x \\cdot W + b), \\qquad \\text{output} = c \\cdot W^T$$
+
+Write `tied_autoencoder(size, code_size)`. It takes two whole numbers and returns a Functional model
+from float32 (batch, `size`) to float32 (batch, `size`). Its weights are the kernel $W$ of shape
+(`size`, `code_size`) and the bias $b$ of one dense layer, and nothing else. When $W$ changes, both
+uses change, and gradients flow through both. `layer.kernel` is the matrix of a dense layer that
+was called, and `keras.ops.einsum` takes it as it is.
+
+For example, `tied_autoencoder(784, 32)` has 784 · 32 + 32 = 25,120 parameters.""",
+    stub="def tied_autoencoder(size, code_size):\n    ...",
+    answer="tied_autoencoder",
+    check=check_tied_autoencoder,
+    reference=tied_autoencoder,
+    hints=(
+        "Call one dense layer on the input. The decoder is no layer, but one product of the code "
+        "with `layer.kernel`.",
+        "`keras.ops.transpose(layer.kernel)` computes at once, and its result is a constant. You "
+        "need one function that takes the variable itself and does both, the exchange and the "
+        "product.",
+        "`keras.ops.einsum` names the axes: the code is `bc`, the kernel `ic`, the result `bi`.",
+    ),
+    explanation=(
+        "The variable stands in the graph, so each call reads its present value, and a gradient "
+        "comes from each of its two uses. A transpose before the graph would freeze it."
+    ),
+    wrong=(
+        Wrong(two_dense, "a kernel of its own"),
+        Wrong(decoder_with_copy, "starts with a copy"),
+        Wrong(transposed_at_once, "it was read when the model was built"),
+        Wrong(decoder_reshapes, "needs the two axes exchanged"),
+        Wrong(tied_without_activation, "the activation of the encoder is missing"),
+        Wrong(tied_without_gradient, "not the sum over its two uses"),
+    ),
+)
+
+EXERCISES = (count, share, symmetric, prove, tied)

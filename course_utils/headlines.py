@@ -1,0 +1,130 @@
+"""The headline model: a text and its context in, two answers out.
+
+Built in lesson 11, imported after it. After the example of several inputs and outputs in the Keras
+documentation (an LSTM over a headline, an auxiliary output straight from it, further inputs joined
+after it): Keras guide "The Functional API", and F. Chollet, *Deep Learning with Python*, chapter 7.
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import keras
+
+LESSON_SIZE = {"vocabulary": 107, "length": 12, "embedding": 32, "context": 31}
+"""The sizes that fit data/headlines.csv: all its words, its longest headline, hour and weekday."""
+
+PUBLISHED_SIZE = {"vocabulary": 10_000, "length": 100, "embedding": 512, "context": 5}
+"""The sizes at which the model is usually published."""
+
+
+def encode_context(hours: Any, weekdays: Any) -> np.ndarray:
+    """Return hours and weekdays as rows of 0 and 1: 24 places for the hour, 7 for the weekday.
+
+    Built in lesson 11.
+
+    Args:
+        hours: whole numbers 0 to 23, shape (n,).
+        weekdays: whole numbers 0 (Monday) to 6, shape (n,).
+
+    Returns:
+        float32 of shape (n, 31), with two ones in each row.
+
+    Raises:
+        TypeError: the numbers are not whole.
+        ValueError: a number is out of its range, or the shapes differ or are not (n,).
+
+    >>> encode_context([23, 0], [0, 6]).nonzero()[1].tolist()
+    [23, 24, 0, 30]
+    """
+    hours, weekdays = _places("hours", hours, 24), _places("weekdays", weekdays, 7)
+    if hours.shape != weekdays.shape:
+        raise ValueError(
+            f"weekdays: expected one for each hour, shape {hours.shape}, got {weekdays.shape}."
+        )
+    return np.concatenate([np.eye(24)[hours], np.eye(7)[weekdays]], axis=1).astype("float32")
+
+
+def build_headline_model(
+    *,
+    vocabulary: int = LESSON_SIZE["vocabulary"],
+    length: int = LESSON_SIZE["length"],
+    embedding: int = LESSON_SIZE["embedding"],
+    context: int = LESSON_SIZE["context"],
+    units: int = 32,
+    hidden: Sequence[int] = (64, 64, 64),
+    as_dict: bool = True,
+) -> "keras.Model":
+    """Return a model from a headline and its context to its reposts and likes.
+
+    An embedding and an LSTM read the headline. The likes are an auxiliary output straight from the
+    LSTM, so they see the text alone. The context joins after it, and dense layers lead to the
+    reposts. Built in lesson 11.
+
+    Args:
+        vocabulary: how many different word numbers there are, 0 (padding) and 1 (unknown) included.
+        length: words in a headline, padding included.
+        embedding: numbers a word.
+        context: numbers in the context of a headline.
+        units: numbers in the state of the LSTM.
+        hidden: units of the dense layers between the joined input and the reposts, with ReLU.
+        as_dict: whether the model answers with a dict, or with the list [reposts, likes].
+
+    Returns:
+        A Functional model, not compiled, from ``headline``, int32 (batch, length), and ``context``,
+        float32 (batch, context), to ``reposts`` and ``likes``, float32 (batch, 1) each.
+        ``build_headline_model(**PUBLISHED_SIZE)`` has the published sizes.
+
+    Raises:
+        TypeError: an argument has the wrong type.
+        ValueError: a size is too small.
+    """
+    _check_size("vocabulary", vocabulary, least=2)
+    for name, value in (("length", length), ("embedding", embedding), ("context", context)):
+        _check_size(name, value)
+    _check_size("units", units)
+    if isinstance(hidden, str) or not isinstance(hidden, Sequence):
+        raise TypeError(f"hidden: expected a tuple of whole numbers, got {hidden!r}.")
+    for place, value in enumerate(hidden):
+        _check_size(f"hidden[{place}]", value)
+    if not isinstance(as_dict, bool):
+        raise TypeError(f"as_dict: expected True or False, got {as_dict!r}.")
+    import keras
+    from keras import layers
+
+    headline = keras.Input((length,), dtype="int32", name="headline")
+    x = layers.Embedding(vocabulary, embedding, mask_zero=True, name="embedding")(headline)
+    text = layers.LSTM(units, name="lstm")(x)
+    likes = layers.Dense(1, name="likes")(text)
+
+    given = keras.Input((context,), name="context")
+    x = layers.Concatenate(name="joined")([text, given])
+    for number, size in enumerate(hidden, start=1):
+        x = layers.Dense(size, activation="relu", name=f"hidden_{number}")(x)
+    reposts = layers.Dense(1, name="reposts")(x)
+
+    outputs = {"reposts": reposts, "likes": likes} if as_dict else [reposts, likes]
+    return keras.Model([headline, given], outputs, name="headlines")
+
+
+def _check_size(name: str, value: Any, *, least: int = 1) -> None:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"{name}: expected a whole number, got {value!r}.")
+    if value < least:
+        raise ValueError(f"{name}: expected at least {least}, got {value}.")
+
+
+def _places(name: str, values: Any, count: int) -> np.ndarray:
+    """Check whole numbers from 0 to ``count`` - 1 and return them as an array."""
+    array = np.asarray(values)
+    if array.ndim != 1:
+        raise ValueError(f"{name}: expected shape (n,), got {array.shape}.")
+    if array.size and array.dtype.kind not in "iu":
+        raise TypeError(f"{name}: expected whole numbers, got dtype {array.dtype}.")
+    array = array.astype(np.int64)
+    if array.size and not (array.min() >= 0 and array.max() < count):
+        wrong = array[(array < 0) | (array >= count)][0]
+        raise ValueError(f"{name}: expected numbers from 0 to {count - 1}, got {wrong}.")
+    return array

@@ -1,0 +1,222 @@
+"""What lesson 11 builds is what ``course_utils.headlines`` offers, and its claims can fail."""
+
+import ast
+import json
+import re
+
+import nbformat
+import numpy as np
+import pytest
+from lesson_code import NOTEBOOKS, lesson_code
+
+from course_utils import headlines
+from course_utils.data import load_headline_runs
+from course_utils.exercises import lesson_11
+from course_utils.exercises.engine import judge
+from course_utils.session import import_tensorflow
+from tools import seeds_11
+
+tf = import_tensorflow()
+import keras  # noqa: E402
+
+EXERCISES = {exercise.id: exercise for exercise in lesson_11.EXERCISES}
+SMALL = {"vocabulary": 9, "length": 5, "embedding": 3, "context": 4, "units": 2, "hidden": (6, 5)}
+RNG = np.random.default_rng(11)
+
+
+@pytest.fixture(scope="module")
+def lesson():
+    names = lesson_code("11", "encode_context", "build_headline_model")
+    (path,) = NOTEBOOKS.glob("11_*.ipynb")
+    for cell in nbformat.read(path, as_version=4).cells:  # a cell that needs those above it
+        if cell.cell_type == "code" and cell.source.startswith("def lstm_step("):
+            (function, *_) = ast.parse(cell.source).body
+            exec(ast.unparse(function), names)
+    return names
+
+
+# ---------------------------------------------------------------- helper and lesson
+
+
+def test_helper_and_lesson_encode_alike(lesson):
+    hours, weekdays = RNG.integers(0, 24, 50), RNG.integers(0, 7, 50)
+    ours = headlines.encode_context(hours, weekdays)
+    theirs = lesson["encode_context"](hours, weekdays)
+    assert ours.dtype == theirs.dtype
+    np.testing.assert_array_equal(ours, theirs)
+
+
+@pytest.mark.parametrize("as_dict", [True, False])
+def test_helper_and_lesson_answer_alike(lesson, as_dict):
+    models = [
+        names["build_headline_model"](**SMALL, as_dict=as_dict)
+        for names in (vars(headlines), lesson)
+    ]
+    configs = [json.dumps(model.get_config(), sort_keys=True) for model in models]
+    configs = [re.sub(r"not_equal_\d+", "not_equal", config) for config in configs]  # unnamed
+    assert configs[0] == configs[1]
+    models[1].set_weights(models[0].get_weights())
+    inputs = {
+        "headline": RNG.integers(0, 9, (6, 5)).astype("int32"),
+        "context": RNG.normal(size=(6, 4)).astype("float32"),
+    }
+    ours, theirs = (tf.nest.flatten(model(inputs)) for model in models)
+    assert len(ours) == 2
+    for one, other in zip(ours, theirs, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_helper_and_lesson_have_the_same_defaults(lesson):
+    ours, theirs = headlines.build_headline_model(), lesson["build_headline_model"]()
+    shapes = [[tuple(weight.shape) for weight in model.weights] for model in (ours, theirs)]
+    assert shapes[0] == shapes[1]
+    assert set(ours.output) == set(theirs.output) == {"reposts", "likes"}
+
+
+@pytest.mark.parametrize("units", [1, 7])
+def test_a_step_by_hand_is_that_of_keras(lesson, units):
+    lstm = keras.layers.LSTM(units, return_state=True)
+    x = RNG.normal(size=(5, 4, 3)).astype("float32")
+    lstm(x)
+    weights = [2.0 * RNG.normal(size=weight.shape) for weight in lstm.get_weights()]
+    lstm.set_weights(weights)
+    h = c = np.zeros((5, units), "float32")
+    for place in range(4):
+        h, c = lesson["lstm_step"](x[:, place], h, c, lstm.get_weights())
+    _, *theirs = lstm(x)
+    np.testing.assert_allclose(h, theirs[0], atol=1e-5)
+    np.testing.assert_allclose(c, theirs[1], atol=1e-5)
+
+
+# ---------------------------------------------------------------- stored results
+
+
+def test_stored_runs_have_the_settings_of_the_script():
+    stored = load_headline_runs()
+    settings = stored["settings"]
+    assert settings["training headlines"] == seeds_11.FEW
+    assert settings["epochs"] == seeds_11.FEW_EPOCHS
+    assert settings["batch size"] == seeds_11.FEW_BATCH
+    assert settings["seeds"] == list(range(seeds_11.FEW_SEEDS))
+    assert stored["made by"] == "tools/seeds_11.py"
+    assert list(stored["curves"]) == list(seeds_11.ARMS)
+    for curves in stored["curves"].values():
+        assert np.shape(curves) == (seeds_11.FEW_SEEDS, seeds_11.FEW_EPOCHS)
+        assert np.min(curves) > 0.26 and np.max(curves) < 4.0
+
+
+def test_each_kind_starts_from_the_same_weights():
+    """Where the auxiliary loss weighs nothing, its target cannot matter."""
+    seeds_11_weights = []
+    for _ in range(2):
+        keras.utils.set_random_seed(3)
+        seeds_11_weights.append(headlines.build_headline_model(**SMALL).get_weights())
+    for one, other in zip(*seeds_11_weights, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("claim", seeds_11.CLAIMS)
+def test_claims_of_the_script_can_fail(claim):
+    assert seeds_11.CLAIMS[claim](GOOD)
+    bad = dict.fromkeys(GOOD, 0.0) | {"gradient at the end, likes": 1.0}
+    assert not seeds_11.CLAIMS[claim](bad)
+
+
+GOOD = {
+    "reposts: floor": 0.26,
+    "reposts: mean": 1.6,
+    "likes: floor": 0.09,
+    "likes: mean": 0.71,
+    "gradient at the start, reposts": 0.01,
+    "gradient at the start, likes": 0.15,
+    "gradient at the end, reposts": 0.1,
+    "gradient at the end, likes": 0.05,
+    "reposts: model": 0.37,
+    "likes: model": 0.12,
+    "gap, never": 0.16,
+    "gap, not never": 0.09,
+    "hamster: noon minus 23 h": -1.1,
+    "pizza: noon minus 23 h": 2.1,
+    "reposts: text only": 1.15,
+    "reposts: context only": 1.52,
+}
+
+# ---------------------------------------------------------------- answers that differ and are right
+
+
+def followers_by_add():
+    model = lesson_11.build_with_followers()
+    return keras.Model(
+        {tensor.name: tensor for tensor in model.inputs},
+        {"likes": model.output["likes"], "reposts": model.output["reposts"]},
+    )
+
+
+def metrics_by_objects(model):
+    model.compile(
+        keras.optimizers.SGD(0.1),
+        loss=dict.fromkeys(("reposts", "likes"), keras.losses.MeanSquaredError()),
+        loss_weights={"likes": 0.2, "reposts": 1.0},
+        metrics={
+            "likes": [
+                keras.metrics.MeanAbsolutePercentageError(),
+                keras.metrics.MeanAbsoluteError(),
+            ],
+            "reposts": [keras.metrics.MeanAbsoluteError(name="distance")],
+        },
+    )
+    return model
+
+
+def total_as_a_tensor(model, inputs, targets, weights):
+    answers = model(inputs)
+    return tf.add_n(
+        [
+            weights[name] * keras.losses.MeanSquaredError()(targets[name][:, None], answers[name])
+            for name in weights
+        ]
+        + list(model.losses)
+    )
+
+
+def unknown_by_bool(targets):
+    known = np.isfinite(targets["likes"])
+    filled = {"likes": np.nan_to_num(targets["likes"], nan=7.0), "reposts": targets["reposts"]}
+    return filled, {"likes": known, "reposts": np.ones_like(known)}
+
+
+OTHER_RIGHT_ANSWERS = {
+    "inputs as a dict": ("11.1", followers_by_add),
+    "metric objects": ("11.2", metrics_by_objects),
+    "a tensor": ("11.3", total_as_a_tensor),
+    "another filling, weights as booleans": ("11.4", unknown_by_bool),
+}
+
+
+@pytest.mark.parametrize("name", OTHER_RIGHT_ANSWERS)
+def test_other_right_answers_pass(name):
+    exercise_id, answer = OTHER_RIGHT_ANSWERS[name]
+    verdict = judge(EXERCISES[exercise_id], answer)
+    assert verdict.status == verdict.CORRECT, verdict
+
+
+def test_the_reference_total_is_what_evaluate_reports():
+    model = lesson_11.regularised_model()
+    weights = {"reposts": 1.0, "likes": 0.2}
+    model.compile("sgd", loss={"reposts": "mse", "likes": "mse"}, loss_weights=weights)
+    x = RNG.normal(size=(20, 5)).astype("float32")
+    targets = {name: RNG.normal(size=20).astype("float32") for name in weights}
+    reported = model.evaluate(x, targets, verbose=0, return_dict=True, batch_size=20)["loss"]
+    assert lesson_11.total_loss(model, x, targets, weights) == pytest.approx(reported, rel=1e-4)
+
+
+def test_the_reference_weights_train_without_nan():
+    targets = lesson_11.some_targets()
+    filled, weight = lesson_11.leave_out_unknown(targets)
+    inputs = {"headline": np.ones((20, 12), "int32"), "context": np.zeros((20, 31), "float32")}
+    model = lesson_11.small_model()
+    model.compile("sgd", loss={"reposts": "mse", "likes": "mse"}, run_eagerly=True)
+    history = model.fit(inputs, filled, sample_weight=weight, verbose=0, batch_size=20).history
+    assert np.isfinite(history["loss"][0])
+    spoilt = model.evaluate(inputs, targets, sample_weight=weight, verbose=0, return_dict=True)
+    assert np.isnan(spoilt["loss"])
