@@ -20,9 +20,12 @@ MODULES = sorted(
 # Those that compute with TensorFlow as soon as they are imported; a new module is not one of
 # them by accident.
 NEED_TENSORFLOW = {
+    "course_utils.callbacks",
     "course_utils.convolution",
     "course_utils.from_scratch",
     "course_utils.gradients",
+    "course_utils.residual",
+    "course_utils.wide_deep",
 }
 
 
