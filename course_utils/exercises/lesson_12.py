@@ -380,10 +380,6 @@ def head_joined_hidden(left, right):
     return layers.Dense(1)(x)
 
 
-def head_signed_hidden(left, right):
-    return layers.Dense(1)(layers.Dense(16, activation="relu")(left - right))
-
-
 def head_signed(left, right):
     return layers.Dense(1)(left - right)
 
@@ -433,7 +429,6 @@ Use `layers` and `keras.ops`. There is more than one right answer.""",
     wrong=(
         Wrong(head_joined, "no weights at all make this head say 'same'"),
         Wrong(head_joined_hidden, "each place of the joined vector has a weight of its own"),
-        Wrong(head_signed_hidden, "not made absolute has a sign"),
         Wrong(head_signed, "turns its sign"),
         Wrong(head_sum, "symmetric, but a sum of two sides"),
         Wrong(head_sigmoid, "without an activation"),
