@@ -49,7 +49,7 @@ HEADLINES_FILE = DataFile(
     sha256="5b89837b0582f70205c9bd69fef0eb6a09c8a4c56a8ff500b2b8ce2d94e666a1",
     script="tools/build_headlines.py",
 )
-HEADLINE_RUNS_FILE = DataFile(
+RESULTS_11_FILE = DataFile(
     name="results_11.json",
     size=5_171,
     sha256="5ad1504b384fdccbeb2b26fed70e6bb79ae0f749308082ae6f45b922e05e7918",
@@ -62,7 +62,7 @@ POSTS_FILE = DataFile(
     sha256="5f52ca06dfa84d0361f2fd6e69b36734f1bcfa1a977f37ebad69ee6f92097c29",
     script="tools/build_posts.py",
 )
-FILES = (DIGITS_FILE, HEADLINES_FILE, POSTS_FILE, HEADLINE_RUNS_FILE)
+FILES = (DIGITS_FILE, HEADLINES_FILE, POSTS_FILE, RESULTS_11_FILE)
 
 TRAINING_HEADLINES = 6_000  # the first rows of the file; the other 2,000 are for testing
 TRAINING_AUTHORS = 60  # of the posts, numbers 0 to 59; the others are for testing
@@ -165,20 +165,28 @@ def load_headlines() -> tuple[Headlines, Headlines]:
     )
 
 
-def load_headline_runs() -> dict:
-    """Return the stored training runs of lesson 11, with and without an auxiliary loss.
+def load_results(lesson: str) -> dict:
+    """Return the stored training runs of a lesson, measured beforehand over several seeds.
 
-    A dict with ``settings`` and ``curves``: for each kind of auxiliary loss, such as
-    ``"likes 0.2"`` (its target and weight), a list with one curve a seed, the mean squared test
-    error of the reposts after each epoch. ``tools/seeds_11.py --write`` runs them again.
+    A dict with ``what``, ``made by``, ``settings``, and the measurements under the names that the
+    lesson explains. The script that ``made by`` names runs them again.
 
-    >>> sorted(load_headline_runs())
+    >>> sorted(load_results("11"))
     ['curves', 'made by', 'settings', 'what']
 
+    Args:
+        lesson: the number of the lesson, in two digits, such as ``"11"``.
+
     Raises:
+        ValueError: no runs are stored for such a lesson.
         DataError: the file is missing or damaged.
+
+    Source: the course itself.
     """
-    return json.loads(read_file(HEADLINE_RUNS_FILE))
+    files = {file.name[len("results_") :][:2]: file for file in FILES if file.measured}
+    if not isinstance(lesson, str) or lesson not in files:
+        raise ValueError(f"lesson: expected one of {sorted(files)}, got {lesson!r}.")
+    return json.loads(read_file(files[lesson]))
 
 
 def load_posts() -> Posts:

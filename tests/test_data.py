@@ -212,12 +212,18 @@ def test_a_damaged_posts_file_is_named(tmp_path):
 
 
 def test_stored_runs_are_restored_but_not_remade(tmp_path):
-    assert set(data.load_headline_runs()) == {"what", "made by", "settings", "curves"}
+    assert set(data.load_results("11")) == {"what", "made by", "settings", "curves"}
     module, _ = import_copy(tmp_path)
     with pytest.raises(module.DataError) as caught:
-        module.load_headline_runs()
+        module.load_results("11")
     message = str(caught.value)  # a new run measures other digits, which would be refused
     assert message.endswith(f"git checkout -- data/results_11.json    (in {tmp_path})")
+
+
+@pytest.mark.parametrize("lesson", ["00", "99", 11, None, ["11"]])
+def test_results_of_a_lesson_without_runs_are_refused(lesson):
+    with pytest.raises(ValueError, match=r"lesson: expected one of \['11'"):
+        data.load_results(lesson)
 
 
 # --- missing and damaged files --------------------------------------------------------------

@@ -10,7 +10,7 @@ import pytest
 from lesson_code import NOTEBOOKS, lesson_code
 
 from course_utils import headlines
-from course_utils.data import load_headline_runs
+from course_utils.data import load_results
 from course_utils.exercises import lesson_11
 from course_utils.exercises.engine import judge
 from course_utils.session import import_tensorflow
@@ -92,7 +92,7 @@ def test_a_step_by_hand_is_that_of_keras(lesson, units):
 
 
 def test_stored_runs_have_the_settings_of_the_script():
-    stored = load_headline_runs()
+    stored = load_results("11")
     settings = stored["settings"]
     assert settings["training headlines"] == seeds_11.FEW
     assert settings["epochs"] == seeds_11.FEW_EPOCHS
