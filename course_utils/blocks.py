@@ -9,6 +9,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from course_utils.arguments import check_share, check_whole, short
 from course_utils.convolution import output_size
 
 if TYPE_CHECKING:
@@ -39,8 +40,8 @@ def conv_unit(
     Source: S. Ioffe and C. Szegedy, "Batch normalization" (2015). Built in lesson 13.
     """
     _check_images(x)
-    _check_size("filters", filters)
-    _check_size("size", size)
+    check_whole("filters", filters)
+    check_whole("size", size)
     _check_momentum(momentum)
     from keras import layers
 
@@ -104,7 +105,7 @@ def inception_block(
     choices = {"pooled": pooled, "reduce_threes": reduce_threes, "reduce_fives": reduce_fives}
     for name, value in (sizes | choices).items():
         if value is not None or name in sizes:
-            _check_size(name, value)
+            check_whole(name, value)
     _check_momentum(momentum)
     from keras import layers
 
@@ -211,7 +212,7 @@ def layer_multiplications(layer: "keras.Layer", input_shape: Sequence[int]) -> i
     from keras import layers
 
     if not isinstance(layer, keras.Layer):
-        raise TypeError(f"layer: expected a Keras layer or model, got {_short(layer)}.")
+        raise TypeError(f"layer: expected a Keras layer or model, got {short(layer)}.")
     shape = _shape("input_shape", input_shape)
     if not layer.built:
         raise ValueError(
@@ -295,7 +296,7 @@ def block_multiplications(
     """
     if not callable(block):
         raise TypeError(
-            f"block: expected a function on symbolic tensors, got {_short(block)}. "
+            f"block: expected a function on symbolic tensors, got {short(block)}. "
             "Give its further arguments after input_shape."
         )
     import keras
@@ -304,7 +305,7 @@ def block_multiplications(
     outputs = block(inputs, *args, **settings)
     if not isinstance(outputs, keras.KerasTensor):
         raise TypeError(
-            f"block: expected it to return a symbolic tensor, got {_short(outputs)}. "
+            f"block: expected it to return a symbolic tensor, got {short(outputs)}. "
             "Does it end with return?"
         )
     return model_multiplications(keras.Model(inputs, outputs))
@@ -322,7 +323,7 @@ def _calls(model: Any) -> Iterator[tuple[Any, tuple[int | None, ...]]]:
             )
         model = keras.Model(model.inputs, model.outputs)
     if not isinstance(model, keras.Model) or getattr(model, "inputs", None) is None:
-        raise TypeError(f"model: expected a Functional or Sequential model, got {_short(model)}.")
+        raise TypeError(f"model: expected a Functional or Sequential model, got {short(model)}.")
     by_name = {layer.name: layer for layer in model.layers}
     for entry in model.get_config()["layers"]:
         for node in entry["inbound_nodes"]:
@@ -379,14 +380,9 @@ def _known(layer: Any, shape: tuple[int | None, ...], sizes: Sequence[int | None
 # --- checking arguments -----------------------------------------------------------------------
 
 
-def _short(value: Any) -> str:
-    text = " ".join(repr(value).split())
-    return f"{text if len(text) <= 60 else text[:57] + '...'} ({type(value).__name__})"
-
-
 def _check_block(x: Any, filters: Any, momentum: Any) -> None:
     _check_images(x)
-    _check_size("filters", filters)
+    check_whole("filters", filters)
     _check_momentum(momentum)
 
 
@@ -395,7 +391,7 @@ def _check_images(x: Any) -> None:
 
     if not isinstance(x, keras.KerasTensor):
         raise TypeError(
-            f"x: expected a symbolic tensor, such as keras.Input((28, 28, 1)), got {_short(x)}. "
+            f"x: expected a symbolic tensor, such as keras.Input((28, 28, 1)), got {short(x)}. "
             "Build a model with the block, and call the model on data."
         )
     if len(x.shape) != 4:
@@ -404,27 +400,16 @@ def _check_images(x: Any) -> None:
         )
 
 
-def _check_size(name: str, value: Any) -> None:
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise TypeError(f"{name}: expected a whole number, got {_short(value)}.")
-    if value < 1:
-        raise ValueError(f"{name}: expected at least 1, got {value}.")
-
-
 def _check_momentum(value: Any) -> None:
-    if value is None:
-        return
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise TypeError(f"momentum: expected a number or None, got {_short(value)}.")
-    if not 0 <= value <= 1:
-        raise ValueError(f"momentum: expected a number from 0 to 1, got {value}.")
+    if value is not None:
+        check_share("momentum", value)
 
 
 def _shape(name: str, value: Any) -> tuple[int | None, ...]:
     """Return a shape without the batch axis; the size of an axis may be unknown."""
     if isinstance(value, str) or not isinstance(value, Sequence):
-        raise TypeError(f"{name}: expected a tuple of whole numbers, got {_short(value)}.")
+        raise TypeError(f"{name}: expected a tuple of whole numbers, got {short(value)}.")
     for place, size in enumerate(value):
         if size is not None:
-            _check_size(f"{name}[{place}]", size)
+            check_whole(f"{name}[{place}]", size)
     return tuple(value)

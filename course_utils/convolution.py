@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from course_utils.arguments import check_flag, check_whole, short
+
 PADDINGS = ("valid", "same")
 
 # --- sizes and costs --------------------------------------------------------------------------
@@ -31,9 +33,9 @@ def output_size(size: int, window: int, stride: int, padding: str) -> int:
 
     Source: the notes on padding of ``tf.nn`` (TensorFlow API reference). Built in lesson 07.
     """
-    size = _whole("size", size)
-    window = _whole("window", window)
-    stride = _whole("stride", stride)
+    size = check_whole("size", size)
+    window = check_whole("window", window)
+    stride = check_whole("stride", stride)
     _check_padding(padding)
     if padding == "same":
         return math.ceil(size / stride)
@@ -101,15 +103,15 @@ def receptive_field(windows: Sequence[tuple[int, int]]) -> int:
     neural networks" (2016). Built in lesson 07.
     """
     if isinstance(windows, str) or not isinstance(windows, Sequence):
-        raise TypeError(f"windows: expected a list of (window, stride), got {_short(windows)}.")
+        raise TypeError(f"windows: expected a list of (window, stride), got {short(windows)}.")
     if len(windows) == 0:
         raise ValueError("windows: expected at least one (window, stride), got none.")
     seen, step = 1, 1  # pixels seen by one number; pixels between two neighbours
     for number, pair in enumerate(windows):
         if isinstance(pair, str) or not isinstance(pair, Sequence) or len(pair) != 2:
-            raise TypeError(f"windows[{number}]: expected (window, stride), got {_short(pair)}.")
-        window = _whole(f"windows[{number}][0]", pair[0])
-        stride = _whole(f"windows[{number}][1]", pair[1])
+            raise TypeError(f"windows[{number}]: expected (window, stride), got {short(pair)}.")
+        window = check_whole(f"windows[{number}][0]", pair[0])
+        stride = check_whole(f"windows[{number}][1]", pair[1])
         seen += (window - 1) * step
         step *= stride
     return seen
@@ -145,7 +147,7 @@ def pad_images(
     """
     images = _images(images)
     window = _sizes("window", window, "(height, width)")
-    stride = _whole("stride", stride)
+    stride = check_whole("stride", stride)
     _check_padding(padding)
     if padding == "valid":
         return images
@@ -299,8 +301,8 @@ def _pool(
     reduce: Callable,
 ) -> np.ndarray:
     images = _images(images)
-    size = _whole("size", size)
-    stride = size if stride is None else _whole("stride", stride)
+    size = check_whole("size", size)
+    stride = size if stride is None else check_whole("stride", stride)
     rows = output_size(images.shape[1], size, stride, padding)
     columns = output_size(images.shape[2], size, stride, padding)
     padded = pad_images(images, (size, size), stride, padding, value=border)
@@ -414,7 +416,7 @@ class NaiveBatchNorm:
     """
 
     def __init__(self, channels: int, *, momentum: float = 0.99, epsilon: float = 1e-3):
-        channels = _whole("channels", channels)
+        channels = check_whole("channels", channels)
         self.momentum = _fraction("momentum", momentum, below=1.0)
         self.epsilon = _fraction("epsilon", epsilon, below=None)
         self.gamma = np.ones(channels, np.float32)
@@ -439,8 +441,7 @@ class NaiveBatchNorm:
             raise ValueError(
                 f"x: expected {channels} channels in the last axis, got the shape {x.shape}."
             )
-        if not isinstance(training, bool):
-            raise TypeError(f"training: expected True or False, got {_short(training)}.")
+        check_flag("training", training)
         if training:
             mean, variance = channel_statistics(x)
             keep, move = np.float32(self.momentum), np.float32(1 - self.momentum)
@@ -486,35 +487,22 @@ def moving_averages(values: Any, momentum: float, *, start: float = 0.0) -> np.n
 # --- checking arguments -----------------------------------------------------------------------
 
 
-def _short(value: Any) -> str:
-    text = " ".join(repr(value).split())
-    return f"{text if len(text) <= 60 else text[:57] + '...'} ({type(value).__name__})"
-
-
-def _whole(name: str, value: Any) -> int:
-    if isinstance(value, bool | np.bool_) or not isinstance(value, int | np.integer):
-        raise TypeError(f"{name}: expected a whole number, got {_short(value)}.")
-    if value < 1:
-        raise ValueError(f"{name}: expected 1 or more, got {value}.")
-    return int(value)
-
-
 def _sizes(name: str, value: Any, axes: str) -> tuple[int, ...]:
     """Return whole numbers, as many as ``axes`` names."""
     count = axes.count(",") + 1
     try:
         sizes = tuple(value)
     except TypeError:
-        raise TypeError(f"{name}: expected {axes}, got {_short(value)}.") from None
+        raise TypeError(f"{name}: expected {axes}, got {short(value)}.") from None
     if len(sizes) != count:
-        raise ValueError(f"{name}: expected {count} numbers, {axes}, got {_short(value)}.")
-    return tuple(_whole(f"{name}[{place}]", size) for place, size in enumerate(sizes))
+        raise ValueError(f"{name}: expected {count} numbers, {axes}, got {short(value)}.")
+    return tuple(check_whole(f"{name}[{place}]", size) for place, size in enumerate(sizes))
 
 
 def _fraction(name: str, value: Any, *, below: float | None) -> float:
     """Return a finite number of 0 or more, at most ``below``."""
     if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
-        raise TypeError(f"{name}: expected a number, got {_short(value)}.")
+        raise TypeError(f"{name}: expected a number, got {short(value)}.")
     wanted = "0 or more" if below is None else f"from 0 to {below:g}"
     if not (math.isfinite(value) and 0 <= value <= (math.inf if below is None else below)):
         raise ValueError(f"{name}: expected a number {wanted}, got {value}.")
@@ -523,16 +511,16 @@ def _fraction(name: str, value: Any, *, below: float | None) -> float:
 
 def _check_padding(padding: Any) -> None:
     if not isinstance(padding, str) or padding not in PADDINGS:
-        raise ValueError(f'padding: expected "valid" or "same", got {_short(padding)}.')
+        raise ValueError(f'padding: expected "valid" or "same", got {short(padding)}.')
 
 
 def _numbers(name: str, value: Any, dtype: np.dtype) -> np.ndarray:
     try:
         array = np.asarray(value)
     except (TypeError, ValueError, NotImplementedError):
-        raise TypeError(f"{name}: expected numbers, got {_short(value)}.") from None
+        raise TypeError(f"{name}: expected numbers, got {short(value)}.") from None
     if array.dtype.kind not in "iuf":
-        raise TypeError(f"{name}: expected numbers, got {_short(value)}.")
+        raise TypeError(f"{name}: expected numbers, got {short(value)}.")
     return array.astype(dtype)
 
 
@@ -540,7 +528,7 @@ def _floats(name: str, value: Any) -> np.ndarray:
     try:
         array = np.asarray(value)
     except (TypeError, ValueError, NotImplementedError):
-        raise TypeError(f"{name}: expected an array of floats, got {_short(value)}.") from None
+        raise TypeError(f"{name}: expected an array of floats, got {short(value)}.") from None
     if array.dtype.kind != "f":
         raise TypeError(
             f"{name}: expected floats, got the dtype {array.dtype}. "

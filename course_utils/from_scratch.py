@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from course_utils.arguments import check_whole, short
 from course_utils.session import import_tensorflow
 
 if TYPE_CHECKING:
@@ -80,14 +81,14 @@ class NaiveDense:
         initial: Callable = centred,
     ):
         tf = import_tensorflow()
-        _check_whole("input_size", input_size, least=1)
-        _check_whole("output_size", output_size, least=1)
+        check_whole("input_size", input_size)
+        check_whole("output_size", output_size)
         if activation is not None and not callable(activation):
             raise TypeError(
                 f"activation: expected a function such as tf.nn.relu, got {activation!r}."
             )
         if not callable(initial):
-            raise TypeError(f"initial: expected a function of a shape, got {_short(initial)}.")
+            raise TypeError(f"initial: expected a function of a shape, got {short(initial)}.")
         shape = (int(input_size), int(output_size))
         values = tf.cast(initial(shape), tf.float32)
         if tuple(values.shape) != shape:
@@ -146,12 +147,12 @@ class NaiveSequential:
 
     def __init__(self, layers: Sequence[Callable]):
         if not isinstance(layers, list | tuple):
-            raise TypeError(f"layers: expected a list of layers, got {_short(layers)}.")
+            raise TypeError(f"layers: expected a list of layers, got {short(layers)}.")
         if not layers:
             raise ValueError("layers: expected at least one layer, got an empty list.")
         for place, layer in enumerate(layers):
             if not callable(layer):
-                raise TypeError(f"layers[{place}]: expected a layer, got {_short(layer)}.")
+                raise TypeError(f"layers[{place}]: expected a layer, got {short(layer)}.")
         self.layers = list(layers)
 
     def __call__(self, inputs: Any) -> "tf.Tensor":
@@ -253,7 +254,7 @@ class BatchGenerator:
 
     def __init__(self, images: Any, labels: Any, batch_size: int = 128):
         self.images, self.labels = _check_samples(images, labels)
-        _check_whole("batch_size", batch_size, least=1)
+        check_whole("batch_size", batch_size)
         self.batch_size = int(batch_size)
         self.num_batches = math.ceil(len(self.images) / self.batch_size)
 
@@ -443,13 +444,13 @@ def fit(
     writes it with TensorFlow's own input pipeline.
     """
     _check_model(model, update, loss_function)
-    _check_whole("epochs", epochs, least=1)
+    check_whole("epochs", epochs)
     _check_rate(learning_rate)
     batches = BatchGenerator(images, labels, batch_size)
     if validation_data is not None:
         if not isinstance(validation_data, tuple | list) or len(validation_data) != 2:
             raise TypeError(
-                f"validation_data: expected a pair (images, labels), got {_short(validation_data)}."
+                f"validation_data: expected a pair (images, labels), got {short(validation_data)}."
             )
         validation_data = _check_samples(*validation_data, prefix="validation_data: ")
     history: dict[str, list[float]] = {"loss": []}
@@ -474,22 +475,6 @@ def fit(
 # --- checks of arguments --------------------------------------------------------------------
 
 
-def _short(value: Any) -> str:
-    """Say in a few words what an argument is."""
-    if hasattr(value, "shape") and hasattr(value, "dtype"):
-        return f"{type(value).__name__} of shape {tuple(value.shape)}"
-    if value is None or isinstance(value, bool | int | float | str):
-        return repr(value)[:60]
-    return type(value).__name__
-
-
-def _check_whole(name: str, value: Any, *, least: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | np.integer):
-        raise TypeError(f"{name}: expected a whole number, got {_short(value)}.")
-    if value < least:
-        raise ValueError(f"{name}: expected {least} or more, got {value}.")
-
-
 def _check_number(
     name: str,
     value: Any,
@@ -499,7 +484,7 @@ def _check_number(
     above: float | None = None,
 ) -> None:
     if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
-        raise TypeError(f"{name}: expected a number, got {_short(value)}.")
+        raise TypeError(f"{name}: expected a number, got {short(value)}.")
     in_range = math.isfinite(value)
     in_range &= (low is None or value >= low) and (below is None or value < below)
     in_range &= above is None or value > above
@@ -515,12 +500,12 @@ def _check_rate(learning_rate: Any) -> None:
 
 def _check_shape(shape: Any) -> tuple[int, ...]:
     if isinstance(shape, str | bytes) or not hasattr(shape, "__iter__"):
-        raise TypeError(f"shape: expected whole numbers such as (784, 64), got {_short(shape)}.")
+        raise TypeError(f"shape: expected whole numbers such as (784, 64), got {short(shape)}.")
     sizes = tuple(shape)
     if not sizes:
         raise ValueError("shape: expected one or more sizes, got none.")
     for size in sizes:
-        _check_whole("shape", size, least=1)
+        check_whole("shape", size)
     return tuple(int(size) for size in sizes)
 
 
@@ -532,11 +517,11 @@ def _as_floats(name: str, value: Any) -> "tf.Tensor":
             array = np.asarray(value)
         except (TypeError, ValueError) as error:
             raise TypeError(
-                f"{name}: expected float32 numbers of one shape, got {_short(value)}."
+                f"{name}: expected float32 numbers of one shape, got {short(value)}."
             ) from error
         if array.dtype.kind == "f":
             return tf.convert_to_tensor(array.astype(np.float32))
-        found = _short(value) if array.dtype.kind in "OUSV" else str(array.dtype)
+        found = short(value) if array.dtype.kind in "OUSV" else str(array.dtype)
     elif value.dtype == tf.float32:
         return tf.convert_to_tensor(value)
     else:
@@ -600,7 +585,7 @@ def _check_samples(images: Any, labels: Any, *, prefix: str = "") -> tuple[np.nd
 def _check_model(model: Any, update: Any, loss_function: Any) -> None:
     if not callable(model) or not isinstance(getattr(model, "weights", None), list | tuple):
         raise TypeError(
-            f"model: expected something to call that has a list `weights`, got {_short(model)}."
+            f"model: expected something to call that has a list `weights`, got {short(model)}."
         )
     if not model.weights:
         raise ValueError("model: expected at least one weight to train, got none.")
@@ -609,7 +594,7 @@ def _check_model(model: Any, update: Any, loss_function: Any) -> None:
         ("loss_function", loss_function, "cross_entropy"),
     ):
         if not callable(value) or isinstance(value, type):
-            found = f"the class {value.__name__}" if isinstance(value, type) else _short(value)
+            found = f"the class {value.__name__}" if isinstance(value, type) else short(value)
             raise TypeError(f"{name}: expected something to call such as {example}, got {found}.")
 
 
@@ -617,12 +602,12 @@ def _check_step(gradients: Any, weights: Any, learning_rate: Any) -> None:
     _check_rate(learning_rate)
     for name, values in (("gradients", gradients), ("weights", weights)):
         if not isinstance(values, list | tuple):
-            raise TypeError(f"{name}: expected a list, got {_short(values)}.")
+            raise TypeError(f"{name}: expected a list, got {short(values)}.")
     if len(gradients) != len(weights):
         raise ValueError(f"gradients: expected {len(weights)}, one a weight, got {len(gradients)}.")
     for place, (gradient, weight) in enumerate(zip(gradients, weights, strict=True)):
         if not hasattr(weight, "assign_sub"):
-            raise TypeError(f"weights[{place}]: expected a variable, got {_short(weight)}.")
+            raise TypeError(f"weights[{place}]: expected a variable, got {short(weight)}.")
         if gradient is None:
             raise ValueError(
                 f"gradients[{place}]: got None: the loss does not depend on weights[{place}]. "

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from course_utils.arguments import check_flag, check_whole, check_wholes
+
 if TYPE_CHECKING:
     import keras
 
@@ -81,16 +83,12 @@ def build_headline_model(
         TypeError: an argument has the wrong type.
         ValueError: a size is too small.
     """
-    _check_size("vocabulary", vocabulary, least=2)
+    check_whole("vocabulary", vocabulary, least=2)
     for name, value in (("length", length), ("embedding", embedding), ("context", context)):
-        _check_size(name, value)
-    _check_size("units", units)
-    if isinstance(hidden, str) or not isinstance(hidden, Sequence):
-        raise TypeError(f"hidden: expected a tuple of whole numbers, got {hidden!r}.")
-    for place, value in enumerate(hidden):
-        _check_size(f"hidden[{place}]", value)
-    if not isinstance(as_dict, bool):
-        raise TypeError(f"as_dict: expected True or False, got {as_dict!r}.")
+        check_whole(name, value)
+    check_whole("units", units)
+    hidden = check_wholes("hidden", hidden, least=0)
+    check_flag("as_dict", as_dict)
     import keras
     from keras import layers
 
@@ -107,13 +105,6 @@ def build_headline_model(
 
     outputs = {"reposts": reposts, "likes": likes} if as_dict else [reposts, likes]
     return keras.Model([headline, given], outputs, name="headlines")
-
-
-def _check_size(name: str, value: Any, *, least: int = 1) -> None:
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise TypeError(f"{name}: expected a whole number, got {value!r}.")
-    if value < least:
-        raise ValueError(f"{name}: expected at least {least}, got {value}.")
 
 
 def _places(name: str, values: Any, count: int) -> np.ndarray:

@@ -6,8 +6,9 @@ Read more: Keras guide "The Functional API"; for the second network LeCun et al.
 """
 
 from collections.abc import Sequence
-from numbers import Integral
 from typing import TYPE_CHECKING, Any
+
+from course_utils.arguments import check_whole, check_wholes, short
 
 if TYPE_CHECKING:
     import keras
@@ -42,9 +43,9 @@ def build_mlp(
     >>> build_mlp(hidden=(64, 32)).output_shape
     (None, 10)
     """
-    input_shape = _sizes("input_shape", input_shape, least=1)
-    hidden = _sizes("hidden", hidden, least=0)
-    classes = _check_size("classes", classes)
+    input_shape = check_wholes("input_shape", input_shape, least=1)
+    hidden = check_wholes("hidden", hidden, least=0)
+    classes = check_whole("classes", classes)
     _check_activation(output_activation)
     import keras
     from keras import layers
@@ -92,10 +93,10 @@ def build_cnn(
     >>> build_cnn(filters=(8, 16)).get_layer("pool_2").output.shape
     (None, 7, 7, 16)
     """
-    input_shape = _sizes("input_shape", input_shape, least=1)
-    filters = _sizes("filters", filters, least=1)
-    hidden = _check_size("hidden", hidden)
-    classes = _check_size("classes", classes)
+    input_shape = check_wholes("input_shape", input_shape, least=1)
+    filters = check_wholes("filters", filters, least=1)
+    hidden = check_whole("hidden", hidden)
+    classes = check_whole("classes", classes)
     _check_activation(output_activation)
     if len(input_shape) != 3:
         raise ValueError(
@@ -126,44 +127,13 @@ def _last(activation: str | None) -> str:
     return "logits" if activation in (None, "linear") else "probabilities"
 
 
-def _check_size(name: str, value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, Integral):
-        raise TypeError(f"{name}: expected a whole number, got {_short(value)}.")
-    if value < 1:
-        raise ValueError(f"{name}: expected at least 1, got {value}.")
-    return int(value)
-
-
-def _sizes(name: str, values: Any, *, least: int) -> tuple[int, ...]:
-    """Check a sequence of at least ``least`` sizes and return it as a tuple."""
-    try:
-        if isinstance(values, (str, bytes, dict, set)):
-            raise TypeError
-        sizes = list(values)
-    except TypeError:
-        raise TypeError(
-            f"{name}: expected a tuple of whole numbers, got {_short(values)}. "
-            "A single one is written (64,)."
-        ) from None
-    if len(sizes) < least:
-        raise ValueError(f"{name}: expected at least {least} number, got none.")
-    return tuple(_check_size(f"{name}[{place}]", size) for place, size in enumerate(sizes))
-
-
-def _short(value: Any) -> str:
-    if callable(value):
-        return f"the function {getattr(value, '__name__', type(value).__name__)}"
-    text = repr(value)
-    return text if len(text) <= 60 else f"{type(value).__name__} {text[:50]}…"
-
-
 def _check_activation(activation: Any) -> None:
     if activation is None:
         return
     if not isinstance(activation, str):
         raise TypeError(
             "output_activation: expected the name of an activation or None, "
-            f"got {_short(activation)}."
+            f"got {short(activation)}."
         )
     from keras import activations
 

@@ -4,9 +4,9 @@ Built in lesson 16. A block computes ``shortcut + main path``: the main path is 
 layers, the shortcut hands the inputs on.
 """
 
-from numbers import Integral
 from typing import Any
 
+from course_utils.arguments import check_flag, check_whole
 from course_utils.session import import_tensorflow
 
 import_tensorflow()
@@ -45,7 +45,7 @@ class CNNResidual(keras.layers.Layer):
     """
 
     def __init__(self, layers: int, filters: int, **kwargs: Any) -> None:
-        layers, filters = _check_size("layers", layers), _check_size("filters", filters)
+        layers, filters = check_whole("layers", layers), check_whole("filters", filters)
         super().__init__(**kwargs)
         self.filters = filters
         self.hidden = [
@@ -112,7 +112,7 @@ class DNNResidual(keras.layers.Layer):
     """
 
     def __init__(self, layers: int, neurons: int, **kwargs: Any) -> None:
-        layers, neurons = _check_size("layers", layers), _check_size("neurons", neurons)
+        layers, neurons = check_whole("layers", layers), check_whole("neurons", neurons)
         super().__init__(**kwargs)
         self.neurons = neurons
         self.hidden = [
@@ -178,9 +178,8 @@ class MyResidual(keras.Model):
     """
 
     def __init__(self, *, rounds: int = 3, shared: bool = True, **kwargs: Any) -> None:
-        rounds = _check_size("rounds", rounds)
-        if not isinstance(shared, bool):
-            raise TypeError(f"shared: expected True or False, got {shared!r}.")
+        rounds = check_whole("rounds", rounds)
+        check_flag("shared", shared)
         super().__init__(**kwargs)
         self.rounds, self.shared = rounds, shared
         self.first = keras.layers.Dense(30, activation="relu", name="first")
@@ -208,11 +207,3 @@ class MyResidual(keras.Model):
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make the same model again."""
         return super().get_config() | {"rounds": self.rounds, "shared": self.shared}
-
-
-def _check_size(name: str, value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, Integral):
-        raise TypeError(f"{name}: expected a whole number, got {value!r}.")
-    if value < 1:
-        raise ValueError(f"{name}: expected at least 1, got {value}.")
-    return int(value)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from course_utils.arguments import check_choice, check_text, check_whole, check_wholes
 from course_utils.data import load_digits, load_posts
 
 if TYPE_CHECKING:
@@ -57,9 +58,9 @@ def digit_pairs(count: int, *, part: str = "train", seed: int = 0) -> Pairs:
 
     Built in lesson 12, from the digits of ``course_utils.data.load_digits``.
     """
-    _check_whole("count", count, least=1)
-    _check_whole("seed", seed, least=0)
-    _check_choice("part", part, PARTS)
+    check_whole("count", count)
+    check_whole("seed", seed, least=0)
+    check_choice("part", part, PARTS)
     images, labels = load_digits()[PARTS.index(part)]
     rows = np.stack([np.flatnonzero(labels == digit) for digit in range(10)])
     rng = np.random.default_rng(seed)
@@ -91,7 +92,7 @@ def encode_posts(posts: Sequence[str], *, length: int = POST_LENGTH) -> np.ndarr
 
     Built in lesson 12.
     """
-    _check_whole("length", length, least=1)
+    check_whole("length", length)
     if isinstance(posts, str) or not hasattr(posts, "__iter__"):
         raise TypeError(f"posts: expected a list of texts, got {posts!r}. Write [post] for one.")
     posts = list(posts)
@@ -128,9 +129,9 @@ def post_pairs(
 
     Built in lesson 12, from the posts of ``course_utils.data.load_posts``.
     """
-    _check_whole("count", count, least=1)
-    _check_whole("seed", seed, least=0)
-    _check_choice("part", part, PARTS)
+    check_whole("count", count)
+    check_whole("seed", seed, least=0)
+    check_choice("part", part, PARTS)
     posts, authors = load_posts()[PARTS.index(part)]
     codes = encode_posts(posts, length=length)
     rows = np.stack([np.flatnonzero(authors == author) for author in np.unique(authors)])
@@ -164,14 +165,9 @@ def build_digit_tower(
 
     Built in lesson 12.
     """
-    if isinstance(filters, str) or not isinstance(filters, Sequence):
-        raise TypeError(f"filters: expected a tuple of whole numbers, got {filters!r}.")
-    if not filters:
-        raise ValueError("filters: expected at least 1 number, got none.")
-    for place, count in enumerate(filters):
-        _check_whole(f"filters[{place}]", count, least=1)
-    _check_whole("units", units, least=1)
-    _check_name(name)
+    filters = check_wholes("filters", filters)
+    check_whole("units", units)
+    check_text("name", name)
     import keras
     from keras import layers
 
@@ -200,9 +196,9 @@ def build_lstm_encoder(
     Built in lesson 12. Source: the old Keras guide "Getting started with the Functional API",
     on two tweets with one LSTM.
     """
-    _check_whole("length", length, least=1)
-    _check_whole("units", units, least=1)
-    _check_name(name)
+    check_whole("length", length)
+    check_whole("units", units)
+    check_text("name", name)
     import keras
     from keras import layers
 
@@ -234,8 +230,8 @@ def build_fast_encoder(
     """
     sizes = {"length": length, "size": size, "filters": filters, "width": width}
     for argument, value in sizes.items():
-        _check_whole(argument, value, least=1)
-    _check_name(name)
+        check_whole(argument, value)
+    check_text("name", name)
     import keras
     from keras import layers
 
@@ -284,8 +280,8 @@ def build_siamese(
     import keras
     from keras import layers
 
-    _check_choice("head", head, HEADS)
-    _check_whole("hidden", hidden, least=1)
+    check_choice("head", head, HEADS)
+    check_whole("hidden", hidden)
     _check_encoder("encoder", encoder)
     if other is None:
         other = encoder
@@ -338,26 +334,6 @@ def list_calls(layer: "keras.Layer") -> list[LayerCall]:
 
 
 # --- checks ---------------------------------------------------------------------------------
-
-
-def _check_whole(name: str, value: Any, *, least: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | np.integer):
-        raise TypeError(f"{name}: expected a whole number, got {value!r}.")
-    if value < least:
-        raise ValueError(f"{name}: expected at least {least}, got {value}.")
-
-
-def _check_choice(name: str, value: Any, choices: tuple[str, ...]) -> None:
-    if not isinstance(value, str) or value not in choices:
-        expected = ", ".join(f'"{choice}"' for choice in choices)
-        raise ValueError(f"{name}: expected one of {expected}, got {value!r}.")
-
-
-def _check_name(name: Any) -> None:
-    if not isinstance(name, str):
-        raise TypeError(f"name: expected a text, got {name!r}.")
-    if not name:
-        raise ValueError("name: expected a text, got an empty one.")
 
 
 def _check_encoder(name: str, encoder: Any) -> None:

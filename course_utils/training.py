@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from course_utils.arguments import check_flag, check_whole, short
 from course_utils.session import import_tensorflow, is_quiet
 
 if TYPE_CHECKING:
@@ -61,22 +62,22 @@ def make_batches(
     """
     tf = import_tensorflow()
     count = _count_samples(data)
-    _check_whole("batch_size", batch_size, least=1)
+    check_whole("batch_size", batch_size)
     for name, value in (
         ("shuffle", shuffle),
         ("reshuffle", reshuffle),
         ("drop_remainder", drop_remainder),
     ):
-        _check_flag(name, value)
+        check_flag(name, value)
     if seed is not None:
-        _check_whole("seed", seed, least=0)
+        check_whole("seed", seed, least=0)
         if not shuffle:
             raise ValueError(f"seed: {seed} has nothing to fix without shuffle=True.")
     if not reshuffle and not shuffle:
         raise ValueError("reshuffle: False means something only together with shuffle=True.")
     if transform is not None and not callable(transform):
         raise TypeError(
-            f"transform: expected a function of the parts of a batch, got {_short(transform)}."
+            f"transform: expected a function of the parts of a batch, got {short(transform)}."
         )
     if drop_remainder and batch_size > count:
         raise ValueError(
@@ -147,17 +148,17 @@ class TrainingLoop:
         if not isinstance(optimizer, keras.optimizers.Optimizer):
             raise TypeError(
                 "optimizer: expected a Keras optimiser such as keras.optimizers.Adam(1e-3), "
-                f"got {_short(optimizer)}."
+                f"got {short(optimizer)}."
             )
         if isinstance(loss, type) or not callable(loss):
             raise TypeError(
                 "loss: expected a function of targets and outputs, such as "
                 "keras.losses.SparseCategoricalCrossentropy(from_logits=True), "
-                f"got {_short(loss)}."
+                f"got {short(loss)}."
             )
         _check_metrics(metrics)
-        _check_whole("steps_per_call", steps_per_call, least=1)
-        _check_flag("jit_compile", jit_compile)
+        check_whole("steps_per_call", steps_per_call)
+        check_flag("jit_compile", jit_compile)
         self.model, self.optimizer, self.loss = model, optimizer, loss
         self.metrics = tuple(metrics)
         self.steps_per_call = int(steps_per_call)
@@ -216,15 +217,15 @@ class TrainingLoop:
         """
         tf = import_tensorflow()
         _check_batches("batches", batches)
-        _check_whole("epochs", epochs, least=1)
+        check_whole("epochs", epochs)
         steps = _count_steps(batches, steps_per_epoch)
         if validation_data is not None:
             _check_batches("validation_data", validation_data)
             _check_finite("validation_data", validation_data)
         if checkpoint is not None and not isinstance(checkpoint, str | Path):
-            raise TypeError(f"checkpoint: expected a folder, got {_short(checkpoint)}.")
+            raise TypeError(f"checkpoint: expected a folder, got {short(checkpoint)}.")
         if progress is not None:
-            _check_flag("progress", progress)
+            check_flag("progress", progress)
         self._check_trainable()
 
         # A fresh iterator an epoch is the fastest; one for all epochs is needed where an epoch may
@@ -409,29 +410,6 @@ class _Run:
 # --- checks of arguments --------------------------------------------------------------------
 
 
-def _short(value: Any) -> str:
-    """Say in a few words what an argument is."""
-    if isinstance(value, type):
-        return f"the class {value.__name__}"
-    if hasattr(value, "shape") and hasattr(value, "dtype"):
-        return f"{type(value).__name__} of shape {tuple(value.shape)}"
-    if value is None or isinstance(value, bool | int | float | str):
-        return repr(value)[:60]
-    return type(value).__name__
-
-
-def _check_whole(name: str, value: Any, *, least: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | np.integer):
-        raise TypeError(f"{name}: expected a whole number, got {_short(value)}.")
-    if value < least:
-        raise ValueError(f"{name}: expected {least} or more, got {value}.")
-
-
-def _check_flag(name: str, value: Any) -> None:
-    if not isinstance(value, bool):
-        raise TypeError(f"{name}: expected True or False, got {_short(value)}.")
-
-
 def _count_samples(data: Any) -> int:
     """Check the arrays of a structure and return their common length."""
     tf = import_tensorflow()
@@ -443,12 +421,12 @@ def _count_samples(data: Any) -> int:
     lengths = {}
     for name, leaf in leaves:
         if leaf is None or isinstance(leaf, tf.data.Dataset) or callable(leaf):
-            raise TypeError(f"{name}: expected an array, got {_short(leaf)}.")
+            raise TypeError(f"{name}: expected an array, got {short(leaf)}.")
         try:
             shape = tf.convert_to_tensor(leaf).shape
         except (TypeError, ValueError) as error:
             raise TypeError(
-                f"{name}: expected an array of numbers or texts, got {_short(leaf)}."
+                f"{name}: expected an array of numbers or texts, got {short(leaf)}."
             ) from error
         if shape.rank == 0:
             raise ValueError(f"{name}: expected an array with a sample a row, got a single value.")
@@ -478,7 +456,7 @@ def _check_model(model: Any) -> None:
     import keras
 
     if not isinstance(model, keras.Model):
-        raise TypeError(f"model: expected a Keras model, got {_short(model)}.")
+        raise TypeError(f"model: expected a Keras model, got {short(model)}.")
     if not model.built or not model.weights:
         raise ValueError(
             f"model: {model.name!r} has no weights yet. Call it once on a batch, such as "
@@ -495,14 +473,14 @@ def _check_metrics(metrics: Any) -> None:
     import keras
 
     if isinstance(metrics, str) or not isinstance(metrics, Sequence):
-        raise TypeError(f"metrics: expected a list of Keras metrics, got {_short(metrics)}.")
+        raise TypeError(f"metrics: expected a list of Keras metrics, got {short(metrics)}.")
     names = ["loss"]
     for place, metric in enumerate(metrics):
         if not isinstance(metric, keras.metrics.Metric):
             raise TypeError(
                 f"metrics[{place}]: expected a Keras metric such as "
                 'keras.metrics.SparseCategoricalAccuracy(name="accuracy"), '
-                f"got {_short(metric)}."
+                f"got {short(metric)}."
             )
         if metric.name in names:
             raise ValueError(
@@ -516,7 +494,7 @@ def _check_batches(name: str, batches: Any) -> None:
     tf = import_tensorflow()
     if not isinstance(batches, tf.data.Dataset):
         raise TypeError(
-            f"{name}: expected a tf.data.Dataset of batches, got {_short(batches)}. "
+            f"{name}: expected a tf.data.Dataset of batches, got {short(batches)}. "
             "make_batches((inputs, targets)) makes one of arrays."
         )
     spec = batches.element_spec
@@ -548,7 +526,7 @@ def _count_steps(batches: "tf.data.Dataset", steps_per_epoch: int | None) -> int
     if size == 0:
         raise ValueError("batches: expected at least one batch, got none.")
     if steps_per_epoch is not None:
-        _check_whole("steps_per_epoch", steps_per_epoch, least=1)
+        check_whole("steps_per_epoch", steps_per_epoch)
         return int(steps_per_epoch)
     if size == tf.data.INFINITE_CARDINALITY:
         raise ValueError("steps_per_epoch: the batches have no end; say how many make an epoch.")

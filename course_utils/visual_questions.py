@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from course_utils.arguments import check_choice, check_text, check_whole, check_wholes
 from course_utils.data import load_digits
 
 if TYPE_CHECKING:
@@ -174,8 +175,8 @@ def shift_images(images: Any, *, most: int = ROOM, seed: int = 0) -> np.ndarray:
     images = np.asarray(images)
     if images.ndim != 3:
         raise ValueError(f"images: expected shape (n, height, width), got {images.shape}.")
-    _check_whole("most", most, least=0)
-    _check_whole("seed", seed, least=0)
+    check_whole("most", most, least=0)
+    check_whole("seed", seed, least=0)
     if most >= min(images.shape[1:]):
         raise ValueError(f"most: expected less than the size {images.shape[1:]}, got {most}.")
     rng = np.random.default_rng(seed)
@@ -248,7 +249,7 @@ def encode_questions(texts: Sequence[str], *, length: int = QUESTION_LENGTH) -> 
 
     Built in lesson 14.
     """
-    _check_whole("length", length, least=1)
+    check_whole("length", length)
     if isinstance(texts, str) or not hasattr(texts, "__iter__"):
         raise TypeError(f"texts: expected a list of texts, got {texts!r}. Write [text] for one.")
     texts = list(texts)
@@ -294,9 +295,9 @@ def build_digit_encoder(
     if len(filters) != 2:
         raise ValueError(f"filters: expected two numbers, got {len(filters)}.")
     for place, count in enumerate(filters):
-        _check_whole(f"filters[{place}]", count, least=1)
-    _check_whole("units", units, least=1)
-    _check_name(name)
+        check_whole(f"filters[{place}]", count)
+    check_whole("units", units)
+    check_text("name", name)
     import keras
     from keras import layers
 
@@ -328,10 +329,10 @@ def build_question_encoder(
 
     Built in lesson 14.
     """
-    _check_whole("vocabulary", vocabulary, least=2)
+    check_whole("vocabulary", vocabulary, least=2)
     for argument, value in (("length", length), ("size", size), ("units", units)):
-        _check_whole(argument, value, least=1)
-    _check_name(name)
+        check_whole(argument, value)
+    check_text("name", name)
     import keras
     from keras import layers
 
@@ -369,10 +370,10 @@ def build_answerer(
     Built in lesson 14. Source: Antol et al. 2015, for the product.
     """
     _check_model("question_encoder", question_encoder, rank=2)
-    shape = _check_shape("feature_shape", feature_shape)
-    _check_whole("answers", answers, least=1)
-    _check_whole("units", units, least=1)
-    _check_join(join)
+    shape = check_wholes("feature_shape", feature_shape)
+    check_whole("answers", answers)
+    check_whole("units", units)
+    check_choice("join", join, JOINS)
     import keras
     from keras import layers
 
@@ -413,12 +414,12 @@ def build_clip_answerer(
     Built in lesson 14.
     """
     _check_model("question_encoder", question_encoder, rank=2)
-    shape = _check_shape("feature_shape", feature_shape)
+    shape = check_wholes("feature_shape", feature_shape)
     if len(shape) != 2:
         raise ValueError(f"feature_shape: expected (frames, numbers a frame), got {shape}.")
     for argument, value in (("answers", answers), ("units", units), ("state", state)):
-        _check_whole(argument, value, least=1)
-    _check_join(join)
+        check_whole(argument, value)
+    check_choice("join", join, JOINS)
     import keras
     from keras import layers
 
@@ -448,7 +449,7 @@ def build_visual_qa(
     """
     _check_model("encoder", encoder)
     _check_model("answerer", answerer, inputs=2, rank=2)
-    shape = _check_shape("picture_shape", picture_shape)
+    shape = check_wholes("picture_shape", picture_shape)
     import keras
 
     picture = keras.Input(shape, name="picture")
@@ -482,7 +483,7 @@ def build_video_qa(
     """
     _check_model("encoder", encoder)
     _check_model("answerer", answerer, inputs=2, rank=2)
-    shape = _check_shape("clip_shape", clip_shape)
+    shape = check_wholes("clip_shape", clip_shape)
     if len(shape) != 4:
         raise ValueError(f"clip_shape: expected (frames, height, width, channels), got {shape}.")
     import keras
@@ -539,8 +540,8 @@ def _whole(seen: Any, features: Any, answerer: Any, name: str) -> "keras.Model":
 
 def _start(count: Any, part: Any, seed: Any) -> tuple[np.ndarray, np.ndarray, np.random.Generator]:
     """Check the arguments; return a part's images, its rows by digit (10, n), and a generator."""
-    _check_whole("count", count, least=1)
-    _check_whole("seed", seed, least=0)
+    check_whole("count", count)
+    check_whole("seed", seed, least=0)
     if not isinstance(part, str) or part not in PARTS:
         raise ValueError(f'part: expected "train" or "test", got {part!r}.')
     images, labels = load_digits()[PARTS.index(part)]
@@ -643,8 +644,8 @@ _NUMBER_OF_WORD = {word: number for number, word in enumerate(WORDS, start=1)}
 
 def _ask(askers: dict[str, Asker], facts: list[tuple], each: Any, seed: Any) -> Questions:
     """Ask ``each`` questions about each entry of ``facts``, the kinds taking turns."""
-    _check_whole("each", each, least=1)
-    _check_whole("seed", seed, least=0)
+    check_whole("each", each)
+    check_whole("seed", seed, least=0)
     kinds = list(askers)
     if each > len(kinds):
         raise ValueError(f"each: expected at most {len(kinds)}, one of each kind, got {each}.")
@@ -663,25 +664,6 @@ def _ask(askers: dict[str, Asker], facts: list[tuple], each: Any, seed: Any) -> 
 # --- checks ---------------------------------------------------------------------------------
 
 
-def _check_whole(name: str, value: Any, *, least: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | np.integer):
-        raise TypeError(f"{name}: expected a whole number, got {value!r}.")
-    if value < least:
-        raise ValueError(f"{name}: expected at least {least}, got {value}.")
-
-
-def _check_name(name: Any) -> None:
-    if not isinstance(name, str):
-        raise TypeError(f"name: expected a text, got {name!r}.")
-    if not name:
-        raise ValueError("name: expected a text, got an empty one.")
-
-
-def _check_join(join: Any) -> None:
-    if not isinstance(join, str) or join not in JOINS:
-        raise ValueError(f'join: expected "product" or "concatenation", got {join!r}.')
-
-
 def _check_digits(digits: Any, places: int) -> np.ndarray:
     digits = np.asarray(digits)
     if digits.ndim != 2 or digits.shape[1] != places:
@@ -693,16 +675,6 @@ def _check_digits(digits: Any, places: int) -> np.ndarray:
             f"digits: expected numbers from 0 to 9, got {digits.min()} to {digits.max()}."
         )
     return digits.astype(np.int64)
-
-
-def _check_shape(name: str, shape: Any) -> tuple[int, ...]:
-    if isinstance(shape, str) or not isinstance(shape, Sequence):
-        raise TypeError(f"{name}: expected a tuple of whole numbers, got {shape!r}.")
-    if not shape:
-        raise ValueError(f"{name}: expected at least one number, got none.")
-    for place, size in enumerate(shape):
-        _check_whole(f"{name}[{place}]", size, least=1)
-    return tuple(shape)
 
 
 def _check_model(name: str, model: Any, *, inputs: int = 1, rank: int | None = None) -> None:

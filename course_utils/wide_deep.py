@@ -5,9 +5,10 @@ some inputs go to the answer directly (wide), others through hidden layers (deep
 """
 
 from collections.abc import Mapping, Sequence
-from numbers import Integral, Real
+from numbers import Real
 from typing import Any
 
+from course_utils.arguments import check_whole, check_wholes
 from course_utils.session import import_tensorflow
 
 import_tensorflow()
@@ -114,8 +115,8 @@ def build_wide_deep(
     >>> build_wide_deep(wide=3, deep=5, hidden=(8, 4), answers=2).output_shape
     (None, 2)
     """
-    _check_size("wide", wide)
-    _check_size("deep", deep)
+    check_whole("wide", wide)
+    check_whole("deep", deep)
     hidden, answers, dropout = _check_arguments(hidden, answers, dropout)
     given = keras.Input((wide,), name="wide")
     start = x = keras.Input((deep,), name="deep")
@@ -129,26 +130,13 @@ def build_wide_deep(
 
 
 def _check_arguments(hidden: Any, answers: Any, dropout: Any) -> tuple[tuple[int, ...], int, float]:
-    if isinstance(hidden, (str, bytes)) or not isinstance(hidden, Sequence):
-        raise TypeError(
-            f"hidden: expected a tuple of whole numbers, got {hidden!r}. "
-            "A single one is written (64,)."
-        )
-    sizes = tuple(_check_size(f"hidden[{place}]", size) for place, size in enumerate(hidden))
-    answers = _check_size("answers", answers)
+    sizes = check_wholes("hidden", hidden, least=0)
+    answers = check_whole("answers", answers)
     if isinstance(dropout, bool) or not isinstance(dropout, Real):
         raise TypeError(f"dropout: expected a number from 0 to below 1, got {dropout!r}.")
     if not 0 <= dropout < 1:
         raise ValueError(f"dropout: expected a share from 0 to below 1, got {dropout}.")
     return sizes, answers, float(dropout)
-
-
-def _check_size(name: str, value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, Integral):
-        raise TypeError(f"{name}: expected a whole number, got {value!r}.")
-    if value < 1:
-        raise ValueError(f"{name}: expected at least 1, got {value}.")
-    return int(value)
 
 
 def _check_inputs(inputs: Any) -> None:

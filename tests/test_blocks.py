@@ -261,7 +261,7 @@ def test_blocks_refuse_impossible_momenta(name):
     x = keras.Input((9, 8, 3))
     with pytest.raises(ValueError, match=r"momentum: expected a number from 0 to 1, got 9"):
         block(x, *args, momentum=9, **settings)
-    with pytest.raises(TypeError, match=r"momentum: expected a number or None, got '0.9'"):
+    with pytest.raises(TypeError, match=r"momentum: expected a number, got '0.9'"):
         block(x, *args, momentum="0.9", **settings)
 
 

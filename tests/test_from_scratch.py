@@ -253,7 +253,7 @@ BAD = {
     "size zero": (
         lambda: NaiveDense(784, 0),
         ValueError,
-        r"output_size: expected 1 or more, got 0",
+        r"output_size: expected at least 1, got 0",
     ),
     "size float": (lambda: NaiveDense(7.0, 1), TypeError, r"input_size: .* got 7.0"),
     "activation": (lambda: NaiveDense(2, 2, "relu"), TypeError, rf"activation: {SYMBOL}"),
@@ -270,7 +270,7 @@ BAD = {
     ),
     "shape": (lambda: centred(3), TypeError, r"shape: expected whole numbers .* got 3"),
     "shape empty": (lambda: published(()), ValueError, "shape: expected one or more sizes"),
-    "shape zero": (lambda: published((3, 0)), ValueError, "shape: expected 1 or more, got 0"),
+    "shape zero": (lambda: published((3, 0)), ValueError, "shape: expected at least 1, got 0"),
     "inputs rank": (
         lambda: NaiveDense(784, 2)(np.zeros((3, 28, 28), np.float32)),
         ValueError,
@@ -441,7 +441,7 @@ BAD = {
     "epochs": (
         lambda: fit(network(), IMAGES, LABELS, epochs=0),
         ValueError,
-        "epochs: expected 1 or more, got 0",
+        "epochs: expected at least 1, got 0",
     ),
     "fit rate": (
         lambda: fit(network(), IMAGES, LABELS, epochs=1, learning_rate=-1),
