@@ -300,6 +300,30 @@ def check_accumulated_step(answer):
     expect_close(value, mean_loss, "The loss that you return")
     step, _, _ = moved(cut((5, 5, 5)))
     expect_close(step, -rate * whole, "With three batches of 5 samples, the step")
+    if not all(modes_of_calls(answer, batches)):
+        fail(
+            "The step is right for a model without dropout. Say `training=True` when you call the "
+            "model: dropout and batch normalisation work differently in training."
+        )
+
+
+def modes_of_calls(answer, batches):
+    """Return the ``training`` of each of the answer's calls, as a layer of the model sees it."""
+    import keras
+
+    modes = []
+
+    class Listener(keras.layers.Layer):
+        def call(self, inputs, training=None):
+            modes.append(training)
+            return inputs
+
+    model = keras.Sequential([keras.Input((4,)), Listener(), keras.layers.Dense(1)])
+    optimizer = keras.optimizers.SGD(0.01)
+    optimizer.build(model.trainable_variables)
+    modes.clear()  # building called it, too
+    call(answer, model, optimizer, squared_error, batches)
+    return modes
 
 
 def _accumulate(weigh, divide, *, loss_of=None):
@@ -320,6 +344,16 @@ def _accumulate(weigh, divide, *, loss_of=None):
         return (loss_of or (lambda losses, sizes: np.average(losses, weights=sizes)))(losses, sizes)
 
     return answer
+
+
+def accumulate_as_in_use(model, optimizer, loss_function, batches):
+    class AsInUse:
+        trainable_variables = model.trainable_variables
+
+        def __call__(self, inputs, training):
+            return model(inputs)
+
+    return accumulated_step(AsInUse(), optimizer, loss_function, batches)
 
 
 def accumulate_and_step(model, optimizer, loss_function, batches):
@@ -363,9 +397,9 @@ gradients say, and take **one** step. Write
 - `batches`: a list of pairs `(inputs, targets)` of float32 tensors. **Their sizes may differ**;
   `len(targets)` is the number of samples.
 
-Take the very step that the optimiser would take for all samples in a single batch: call
-`optimizer.apply(gradients, model.trainable_variables)` once. Return the mean loss over all samples
-before the step, a scalar.""",
+Take the very step that the optimiser would take for all samples in a single batch, in training
+mode: call `optimizer.apply(gradients, model.trainable_variables)` once. Return the mean loss over
+all samples before the step, a scalar.""",
     stub="def accumulated_step(model, optimizer, loss_function, batches):\n    ...",
     answer="accumulated_step",
     check=check_accumulated_step,
@@ -401,6 +435,7 @@ before the step, a scalar.""",
             _accumulate(float, sum, loss_of=lambda losses, sizes: losses[-1]),
             "that of the last batch",
         ),
+        Wrong(accumulate_as_in_use, "Say `training=True` when you call"),
     ),
 )
 
