@@ -189,7 +189,8 @@ def shift_images(images: Any, *, most: int = ROOM, seed: int = 0) -> np.ndarray:
 def ask_about_grids(digits: Any, *, each: int = 4, seed: int = 0) -> Questions:
     """Return questions about grids, of each kind in ``GRID_KINDS`` equally many, with answers.
 
-    Given the question, each answer that fits is about equally likely: the words alone say nothing.
+    Given the question, each answer that fits is about equally likely, so that the words alone say
+    next to nothing. (The answer to ``"beside"`` is never the digit that the question names.)
     A question that cannot be asked about a picture is left out ("which digit is beside the seven"
     needs a digit that is there once), so that there may be fewer than asked for.
 
