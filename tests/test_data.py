@@ -573,7 +573,7 @@ def test_an_unexpected_result_is_not_written(tmp_path):
     target = tmp_path / "mnist_5k.npz"
     target.write_bytes(b"as it was")
     with pytest.raises(build.BuildError, match=r"Nothing was written(.|\n)*course_utils/data\.py"):
-        build.write(b"something new", target)
+        build.write(b"something new", target, data.DIGITS_FILE)
     assert target.read_bytes() == b"as it was"
 
 

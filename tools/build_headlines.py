@@ -35,8 +35,6 @@ for testing. Needs Python and NumPy and no network.
 """
 
 import argparse
-import hashlib
-import os
 import random
 import sys
 from pathlib import Path
@@ -45,6 +43,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from course_utils.data import HEADLINES_FILE, TRAINING_HEADLINES  # noqa: E402  (needs the line above)
+from tools.data_files import BuildError, write  # noqa: E402
 
 SEED = 11
 ROWS = 8_000
@@ -245,31 +244,6 @@ def floors(content: bytes) -> dict[str, float]:
     return {name: sum(values) / len(values) for name, values in errors.items()}
 
 
-def write(content: bytes, target: Path) -> None:
-    """Write ``content`` to ``target``, whole or not at all.
-
-    Raises:
-        ValueError: size or SHA-256 are not those that ``course_utils/data.py`` expects;
-            ``target`` stays as it is.
-    """
-    found = (len(content), hashlib.sha256(content).hexdigest())
-    expected_file = (HEADLINES_FILE.size, HEADLINES_FILE.sha256)
-    if found != expected_file:
-        raise ValueError(
-            f"Built {found[0]} bytes with SHA-256 {found[1]}, "
-            f"expected {expected_file[0]} bytes with {expected_file[1]}. Nothing was written.\n"
-            "If you changed the recipe on purpose, put the new size and SHA-256 into "
-            "course_utils/data.py and the row of data/README.md, and run this again."
-        )
-    target.parent.mkdir(parents=True, exist_ok=True)
-    partial = target.with_name(target.name + ".partial")
-    try:
-        partial.write_bytes(content)
-        os.replace(partial, target)
-    finally:
-        partial.unlink(missing_ok=True)
-
-
 def main(arguments: list[str] | None = None) -> int:
     """Build the file and say what was written. Returns 0, or 1 with a message on stderr."""
     parser = argparse.ArgumentParser(description="Make data/headlines.csv.")
@@ -277,11 +251,10 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     content = build()
     try:
-        write(content, options.output)
-    except ValueError as error:
+        write(content, options.output, HEADLINES_FILE)
+    except BuildError as error:
         print(error, file=sys.stderr)
         return 1
-    print(f"{options.output}: {len(content)} bytes, SHA-256 {HEADLINES_FILE.sha256}")
     for name, floor in floors(content).items():
         print(f"best possible mean squared error of the {name} on the test rows: {floor:.4f}")
     return 0

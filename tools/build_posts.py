@@ -29,10 +29,8 @@ packages only NumPy, which ``course_utils/data.py`` imports.
 
 import argparse
 import csv
-import hashlib
 import io
 import math
-import os
 import random
 import sys
 from collections.abc import Sequence
@@ -42,6 +40,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from course_utils.data import POSTS_FILE  # noqa: E402  (needs the line above)
+from tools.data_files import BuildError, write  # noqa: E402
 
 SEED = 12
 AUTHORS, POSTS_EACH = 72, 40
@@ -74,10 +73,6 @@ REQUESTS = (
     "lose", "sell", "kiss", "pay", "drop",
 )  # fmt: skip
 PERSONS = ("mum", "dad", "him", "her", "bob", "ben", "amy", "joe", "sue", "tom", "liz", "max")
-
-
-class BuildError(RuntimeError):
-    """The file cannot be built; the message says why and what to do."""
 
 
 def pick(rng: random.Random, choices: Sequence[str]) -> str:
@@ -192,42 +187,16 @@ def build(seed: int = SEED) -> bytes:
     return text.getvalue().encode("ascii")
 
 
-def write(content: bytes, target: Path) -> None:
-    """Write ``content`` to ``target``, whole or not at all.
-
-    Raises:
-        BuildError: size or SHA-256 are not those that ``course_utils/data.py`` expects;
-            ``target`` stays as it is.
-    """
-    found = (len(content), hashlib.sha256(content).hexdigest())
-    expected = (POSTS_FILE.size, POSTS_FILE.sha256)
-    if found != expected:
-        raise BuildError(
-            f"Built {found[0]} bytes with SHA-256 {found[1]}, "
-            f"expected {expected[0]} bytes with {expected[1]}. Nothing was written.\n"
-            "If you changed the recipe on purpose, put the new size and SHA-256 into "
-            "course_utils/data.py and the row of data/README.md, and run this again."
-        )
-    target.parent.mkdir(parents=True, exist_ok=True)
-    partial = target.with_name(target.name + ".partial")
-    try:
-        partial.write_bytes(content)
-        os.replace(partial, target)
-    finally:
-        partial.unlink(missing_ok=True)
-
-
 def main(arguments: list[str] | None = None) -> int:
     """Build the file and say what was written. Returns 0, or 1 with a message on stderr."""
     parser = argparse.ArgumentParser(description="Write data/posts.csv.")
     parser.add_argument("--output", type=Path, default=TARGET, help="where to write the file")
     options = parser.parse_args(arguments)
     try:
-        write(build(), options.output)
+        write(build(), options.output, POSTS_FILE)
     except BuildError as error:
         print(error, file=sys.stderr)
         return 1
-    print(f"{options.output}: {POSTS_FILE.size} bytes, SHA-256 {POSTS_FILE.sha256}")
     print(f"best accuracy on pairs: {best_accuracy():.3f}")
     return 0
 

@@ -6,56 +6,29 @@ the lesson that fails for a seed ends the script with a list of those seeds.
     python tools/seeds_07.py --seeds 5
 """
 
-import argparse
-import contextlib
-import io
 import sys
-import time
 from pathlib import Path
+from typing import Any
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from lesson_code import lesson_code  # noqa: E402
-
-from course_utils.session import import_tensorflow, seed_everything  # noqa: E402
+from tools.seeds import repeat_cells
 
 CELLS = ("train_images", "build_network", "network", "when")
 
 
-def run(seed: int) -> dict:
-    """Return the namespace of the lesson's cells after a run with this seed."""
-    seed_everything(seed)
-    with contextlib.redirect_stdout(io.StringIO()):
-        return lesson_code("07", *CELLS)
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seeds", type=int, default=5, help="how many seeds (default: 5)")
-    count = parser.parse_args().seeds
-    # AutoGraph warns that code which was read from a notebook belongs to no module.
-    import_tensorflow().get_logger().setLevel("ERROR")
-    print("seed  inference  training mode  after 60: 0.99, 0.9  after 300: 0.99, 0.9  seconds")
-    failed = []
-    for seed in range(count):
-        start = time.perf_counter()
-        try:
-            lesson = run(seed)
-        except AssertionError as error:
-            failed.append(seed)
-            print(f"{seed:>4}  a claim of the lesson does not hold {error}".rstrip())
-            continue
-        slow, fast, at_60 = lesson["slow"], lesson["fast"], lesson["when"].index(60)
-        print(
-            f"{seed:>4}  {lesson['in_inference']:>9.3f}  {lesson['in_training_mode']:>13.3f}"
-            f"  {slow[at_60]:>15.3f}, {fast[at_60]:.3f}  {slow[-1]:>16.3f}, {fast[-1]:.3f}"
-            f"  {time.perf_counter() - start:>7.1f}",
-            flush=True,
-        )
-    if failed:
-        sys.exit(f"Seeds for which a claim fails: {failed}")
+def row(lesson: dict[str, Any]) -> dict[str, str]:
+    """Return what a run measured, by the heading of its column."""
+    slow, fast, at_60 = lesson["slow"], lesson["fast"], lesson["when"].index(60)
+    return {
+        "inference": f"{lesson['in_inference']:.3f}",
+        "training mode": f"{lesson['in_training_mode']:.3f}",
+        "0.99 after 60": f"{slow[at_60]:.3f}",
+        "0.9 after 60": f"{fast[at_60]:.3f}",
+        "0.99 after 300": f"{slow[-1]:.3f}",
+        "0.9 after 300": f"{fast[-1]:.3f}",
+    }
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(repeat_cells(__doc__, "07", CELLS, row))

@@ -6,19 +6,13 @@ the lesson that fails for a seed ends the script with a list of those seeds.
     python tools/seeds_08.py --seeds 5
 """
 
-import argparse
-import contextlib
-import io
 import sys
-import time
 from pathlib import Path
+from typing import Any
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from lesson_code import lesson_code  # noqa: E402
-
-from course_utils.session import import_tensorflow, seed_everything  # noqa: E402
+from tools.seeds import repeat_cells
 
 CELLS = (
     "train_images",
@@ -42,40 +36,16 @@ CELLS = (
 )
 
 
-def run(seed: int) -> dict:
-    """Return the namespace of the lesson's cells after a run with this seed."""
-    seed_everything(seed)
-    with contextlib.redirect_stdout(io.StringIO()):
-        return lesson_code("08", *CELLS)
-
-
-def main() -> None:
-    """Run the seeds, print a row for each, and end with an error if a claim failed."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seeds", type=int, default=5, help="how many seeds (default: 5)")
-    parser.add_argument("--first", type=int, default=0, help="the first seed (default: 0)")
-    options = parser.parse_args()
-    # TensorFlow warns of the functions that each new model traces.
-    import_tensorflow().get_logger().setLevel("ERROR")
-    print("seed  accuracy  from pixels  from features  prefer flat  prefer upright  seconds")
-    failed = []
-    for seed in range(options.first, options.first + options.seeds):
-        start = time.perf_counter()
-        try:
-            lesson = run(seed)
-        except AssertionError as error:
-            failed.append(seed)
-            print(f"{seed:>4}  a claim of the lesson does not hold {error}".rstrip())
-            continue
-        print(
-            f"{seed:>4}  {lesson['accuracy']:>8.3f}  {lesson['by_pixels']:>11.3f}"
-            f"  {lesson['by_features']:>13.3f}  {lesson['prefer_flat']:>11}"
-            f"  {lesson['prefer_upright']:>14}  {time.perf_counter() - start:>7.1f}",
-            flush=True,
-        )
-    if failed:
-        sys.exit(f"Seeds for which a claim fails: {failed}")
+def row(lesson: dict[str, Any]) -> dict[str, str]:
+    """Return what a run measured, by the heading of its column."""
+    return {
+        "accuracy": f"{lesson['accuracy']:.3f}",
+        "from pixels": f"{lesson['by_pixels']:.3f}",
+        "from features": f"{lesson['by_features']:.3f}",
+        "prefer flat": f"{lesson['prefer_flat']}",
+        "prefer upright": f"{lesson['prefer_upright']}",
+    }
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(repeat_cells(__doc__, "08", CELLS, row))

@@ -13,7 +13,6 @@ another content than the one that is there; its size and SHA-256 then go into
 ``course_utils/data.py`` and the row of ``data/README.md``, and the lesson has to be read again.
 """
 
-import argparse
 import hashlib
 import json
 import sys
@@ -29,6 +28,7 @@ sys.path.insert(0, str(ROOT))
 from course_utils.data import load_headlines  # noqa: E402
 from course_utils.headlines import build_headline_model, encode_context  # noqa: E402
 from course_utils.session import import_tensorflow, seed_everything  # noqa: E402
+from tools.seeds import judge, seed_options  # noqa: E402
 
 tf = import_tensorflow()
 import keras  # noqa: E402
@@ -224,9 +224,7 @@ CLAIMS: dict[str, Callable[[dict[str, float]], bool]] = {
 
 def main() -> int:
     """Measure, print, and return 1 if a claim failed."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--first", type=int, default=0)
+    parser = seed_options(__doc__)
     parser.add_argument("--write", action="store_true", help="write data/results_11.json")
     options = parser.parse_args()
     tf.get_logger().setLevel("ERROR")  # many models are traced
@@ -238,14 +236,7 @@ def main() -> int:
     for seed in range(options.first, options.first + options.seeds):
         runs.append(measure(data, seed))
         print("seed", seed, "done", flush=True)
-    for name in runs[0]:
-        print(f"{name:34s}", *[f"{run[name]:8.3f}" for run in runs])
-    failed = 0
-    for claim, holds in CLAIMS.items():
-        kept = sum(bool(holds(run)) for run in runs)
-        failed += kept < len(runs)
-        print(f"{'ok  ' if kept == len(runs) else 'FAIL'} {kept}/{len(runs)}  {claim}")
-    return 1 if failed else 0
+    return judge(runs, CLAIMS)
 
 
 def write(curves: list[dict[str, list[float]]]) -> None:

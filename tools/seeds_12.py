@@ -7,7 +7,6 @@ claim fails for any seed. The lesson trains the short runs live; the long ones (
 characters, more pairs, more epochs) stand here alone. About 90 s a seed on two cores.
 """
 
-import argparse
 import math
 import sys
 import time
@@ -22,6 +21,7 @@ sys.path.insert(0, str(ROOT))
 
 from course_utils import sharing  # noqa: E402
 from course_utils.session import import_tensorflow, seed_everything  # noqa: E402
+from tools.seeds import judge, seed_options  # noqa: E402
 
 tf = import_tensorflow()
 import keras  # noqa: E402
@@ -182,9 +182,7 @@ PARTS = {"digits": measure_digits, "posts": measure_posts}
 
 def main() -> int:
     """Measure, print, and return 1 if a claim failed."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--first", type=int, default=0)
+    parser = seed_options(__doc__)
     parser.add_argument("--part", choices=PARTS, help="one half of the runs alone")
     options = parser.parse_args()
     parts = [options.part] if options.part else list(PARTS)
@@ -197,14 +195,7 @@ def main() -> int:
             runs[-1] |= PARTS[part](seed)
         kept = sum(holds(runs[-1]) for holds in claims.values())
         print(f"seed {seed} done, {kept} of {len(claims)} claims hold", flush=True)
-    for name in runs[0]:
-        print(f"{name:40s}", *[f"{run[name]:9.3f}" for run in runs])
-    failed = 0
-    for claim, holds in claims.items():
-        kept = sum(holds(run) for run in runs)
-        failed += kept < len(runs)
-        print(f"{'ok  ' if kept == len(runs) else 'FAIL'} {kept}/{len(runs)}  {claim}")
-    return 1 if failed else 0
+    return judge(runs, claims)
 
 
 if __name__ == "__main__":

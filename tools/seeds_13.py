@@ -6,7 +6,6 @@ Prints what was measured, one column a seed, then one line a claim, and ends wit
 claim fails for any seed. About 40 s of computing a seed.
 """
 
-import argparse
 import math
 import sys
 from collections.abc import Callable
@@ -21,6 +20,7 @@ sys.path.insert(0, str(ROOT))
 from course_utils import blocks  # noqa: E402
 from course_utils.data import load_digits  # noqa: E402
 from course_utils.session import import_tensorflow, seed_everything  # noqa: E402
+from tools.seeds import repeat_measurements  # noqa: E402
 
 import_tensorflow()
 import keras  # noqa: E402
@@ -146,26 +146,5 @@ CLAIMS: dict[str, Callable[[dict[str, float]], bool]] = {
 """What the lesson says about its training runs; each takes the numbers of one seed."""
 
 
-def main() -> int:
-    """Measure, print, and return 1 if a claim failed."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--first", type=int, default=0)
-    options = parser.parse_args()
-    seeds = range(options.first, options.first + options.seeds)
-    runs = []
-    for seed in seeds:
-        runs.append(measure(seed))
-        print("seed", seed, "done", flush=True)
-    for name in runs[0]:
-        print(f"{name:40s}", *[f"{run[name]:9.3f}" for run in runs])
-    failed = 0
-    for claim, holds in CLAIMS.items():
-        kept = sum(holds(run) for run in runs)
-        failed += kept < len(runs)
-        print(f"{'ok  ' if kept == len(runs) else 'FAIL'} {kept}/{len(runs)}  {claim}")
-    return 1 if failed else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(repeat_measurements(__doc__, measure, CLAIMS))

@@ -8,7 +8,6 @@ layer behind the concatenation, and clips with a frozen question encoder. About 
 computing a seed.
 """
 
-import argparse
 import math
 import sys
 from collections import Counter
@@ -25,6 +24,7 @@ from course_utils import visual_questions as vq  # noqa: E402
 from course_utils.callbacks import warmup_cosine  # noqa: E402
 from course_utils.data import load_digits  # noqa: E402
 from course_utils.session import import_tensorflow, seed_everything  # noqa: E402
+from tools.seeds import repeat_measurements  # noqa: E402
 
 tf = import_tensorflow()
 import keras  # noqa: E402
@@ -91,6 +91,7 @@ def share_in_asked_place(model: Any, pictures: np.ndarray, questions: vq.Questio
 
 def measure(seed: int) -> dict[str, float]:
     """Run everything that the lesson trains with one seed; return the numbers it speaks of."""
+    keras.utils.clear_session()
     found: dict[str, float] = {}
 
     def keep(name: str, by_kind: dict[str, float]) -> None:
@@ -265,26 +266,5 @@ CLAIMS: dict[str, Callable[[dict[str, float]], bool]] = {
 """What the lesson says about its training runs; each takes the numbers of one seed."""
 
 
-def main() -> int:
-    """Measure, print, and return 1 if a claim failed."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--first", type=int, default=0)
-    options = parser.parse_args()
-    runs = []
-    for seed in range(options.first, options.first + options.seeds):
-        keras.utils.clear_session()
-        runs.append(measure(seed))
-        print("seed", seed, "done", flush=True)
-    for name in runs[0]:
-        print(f"{name:48s}", *[f"{run[name]:7.3f}" for run in runs])
-    failed = 0
-    for claim, holds in CLAIMS.items():
-        kept = sum(holds(run) for run in runs)
-        failed += kept < len(runs)
-        print(f"{'ok  ' if kept == len(runs) else 'FAIL'} {kept}/{len(runs)}  {claim}")
-    return 1 if failed else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(repeat_measurements(__doc__, measure, CLAIMS))

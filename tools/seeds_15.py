@@ -6,19 +6,13 @@ the lesson that fails for a seed ends the script with a list of those seeds.
     python tools/seeds_15.py --seeds 5
 """
 
-import argparse
-import contextlib
-import io
 import sys
-import time
 from pathlib import Path
+from typing import Any
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from lesson_code import lesson_code  # noqa: E402
-
-from course_utils.session import import_tensorflow, seed_everything  # noqa: E402
+from tools.seeds import repeat_cells
 
 CELLS = (
     "Silent",
@@ -37,41 +31,16 @@ CELLS = (
 )
 
 
-def run(seed: int) -> dict:
-    """Return the namespace of the lesson's cells after a run with this seed."""
-    seed_everything(seed)
-    with contextlib.redirect_stdout(io.StringIO()):
-        return lesson_code("15", *CELLS)
-
-
-def main() -> None:
-    """Run the seeds, print a row for each, and end with an error if a claim failed."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seeds", type=int, default=5, help="how many seeds (default: 5)")
-    parser.add_argument("--first", type=int, default=0, help="the first seed (default: 0)")
-    options = parser.parse_args()
-    # TensorFlow warns of the functions that each new model traces.
-    import_tensorflow().get_logger().setLevel("ERROR")
-    print("seed  wide and deep  of the mean's  stochastic depth  formulas' last loss  seconds")
-    failed = []
-    for seed in range(options.first, options.first + options.seeds):
-        start = time.perf_counter()
-        try:
-            lesson = run(seed)
-        except AssertionError as error:
-            failed.append(seed)
-            print(f"{seed:>4}  a claim of the lesson does not hold {error}".rstrip())
-            continue
-        share = lesson["draft_error"] / lesson["mean_error"]
-        print(
-            f"{seed:>4}  {lesson['draft_error']:>13.3f}  {share:>13.3f}"
-            f"  {lesson['accuracy']:>16.3f}  {lesson['losses'][-1]:>19.5f}"
-            f"  {time.perf_counter() - start:>7.1f}",
-            flush=True,
-        )
-    if failed:
-        sys.exit(f"Seeds for which a claim fails: {failed}")
+def row(lesson: dict[str, Any]) -> dict[str, str]:
+    """Return what a run measured, by the heading of its column."""
+    share = lesson["draft_error"] / lesson["mean_error"]
+    return {
+        "wide and deep": f"{lesson['draft_error']:.3f}",
+        "of the mean's": f"{share:.3f}",
+        "stochastic depth": f"{lesson['accuracy']:.3f}",
+        "formulas' last loss": f"{lesson['losses'][-1]:.5f}",
+    }
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(repeat_cells(__doc__, "15", CELLS, row))
