@@ -5,6 +5,7 @@ An answer is passed in, never looked up. Whatever it is, judging it ends in a
 """
 
 import ctypes
+import functools
 import importlib
 import inspect
 import linecache
@@ -16,6 +17,7 @@ import textwrap
 import threading
 import time
 import traceback
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -164,6 +166,18 @@ def call(function: Any, *args: Any, **kwargs: Any) -> Any:
             "Complete its body, and end it with `return`."
         )
     return result
+
+
+def without_warnings(check: Callable[[Any], None]) -> Callable[[Any], None]:
+    """Keep Python's warnings, which a wrong answer earns in Keras, out of a check's verdict."""
+
+    @functools.wraps(check)
+    def quiet(answer: Any) -> None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            check(answer)
+
+    return quiet
 
 
 def to_array(value: Any, what: str = "The answer") -> np.ndarray:

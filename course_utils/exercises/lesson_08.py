@@ -1,7 +1,5 @@
 """Exercises of lesson 08, Sequential and Functional."""
 
-import functools
-import warnings
 from collections import Counter
 
 import numpy as np
@@ -17,24 +15,13 @@ from course_utils.exercises.engine import (
     fail,
     is_close,
     to_array,
+    without_warnings,
 )
 from course_utils.session import import_tensorflow
 
 tf = import_tensorflow()
 import keras  # noqa: E402
 from keras import layers  # noqa: E402
-
-
-def without_warnings(check):
-    """Keep Keras' warnings about lists of one input out of the verdict."""
-
-    @functools.wraps(check)
-    def quiet(answer):
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            check(answer)
-
-    return quiet
 
 
 def random_batch(shape, seed=0):

@@ -1,10 +1,8 @@
 """Exercises of lesson 15, Subclassing."""
 
-import functools
 import inspect
 import json
 import tempfile
-import warnings
 from pathlib import Path
 
 import numpy as np
@@ -19,24 +17,13 @@ from course_utils.exercises.engine import (
     fail,
     is_close,
     to_array,
+    without_warnings,
 )
 from course_utils.session import import_tensorflow
 
 tf = import_tensorflow()
 import keras  # noqa: E402
 from keras import layers, ops  # noqa: E402
-
-
-def without_warnings(check):
-    """Keep Keras' warnings, which a wrong answer earns, out of the verdict."""
-
-    @functools.wraps(check)
-    def quiet(answer):
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            check(answer)
-
-    return quiet
 
 
 def random_batch(*shape, seed=0):

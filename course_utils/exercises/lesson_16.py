@@ -1,8 +1,5 @@
 """Exercises of lesson 16, Residual blocks."""
 
-import functools
-import warnings
-
 import numpy as np
 
 from course_utils.exercises.engine import (
@@ -14,6 +11,7 @@ from course_utils.exercises.engine import (
     fail,
     is_close,
     to_array,
+    without_warnings,
 )
 from course_utils.session import import_tensorflow
 
@@ -22,18 +20,6 @@ import keras  # noqa: E402
 from keras import layers, ops  # noqa: E402
 
 from course_utils.residual import DNNResidual  # noqa: E402
-
-
-def without_warnings(check):
-    """Keep Keras' warnings, which a wrong answer earns, out of the verdict."""
-
-    @functools.wraps(check)
-    def quiet(answer):
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            check(answer)
-
-    return quiet
 
 
 def random_batch(*shape, seed=0):
