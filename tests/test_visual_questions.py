@@ -329,7 +329,7 @@ REFUSED = [
     (lambda: vq.build_answerer(two_inputs()), ValueError, "question_encoder: .* 1 and 1"),
     (lambda: vq.build_answerer(vq.build_digit_encoder()), ValueError, "expected vectors"),
     (lambda: vq.build_answerer(keras.Sequential()), ValueError, "no known input"),
-    (lambda: answerer(join="sum"), ValueError, 'join: expected "product" or "concatenation"'),
+    (lambda: answerer(join="sum"), ValueError, 'join: expected one of "product", "concatenation"'),
     (lambda: answerer(answers=0), ValueError, "answers: expected at least 1, got 0"),
     (lambda: vq.build_answerer(words(), feature_shape=()), ValueError, "feature_shape"),
     (lambda: vq.build_answerer(words(), feature_shape=4), TypeError, "feature_shape"),
