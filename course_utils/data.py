@@ -56,13 +56,20 @@ RESULTS_11_FILE = DataFile(
     script="tools/seeds_11.py",
     measured=True,
 )
+RESULTS_17_FILE = DataFile(
+    name="results_17.json",
+    size=5_960,
+    sha256="7ae70fc2d703397ee459d7b828ac5fb37ab35446107bf9b462e4597caa079758",
+    script="tools/seeds_17.py",
+    measured=True,
+)
 POSTS_FILE = DataFile(
     name="posts.csv",
     size=156_876,
     sha256="5f52ca06dfa84d0361f2fd6e69b36734f1bcfa1a977f37ebad69ee6f92097c29",
     script="tools/build_posts.py",
 )
-FILES = (DIGITS_FILE, HEADLINES_FILE, POSTS_FILE, RESULTS_11_FILE)
+FILES = (DIGITS_FILE, HEADLINES_FILE, POSTS_FILE, RESULTS_11_FILE, RESULTS_17_FILE)
 
 TRAINING_HEADLINES = 6_000  # the first rows of the file; the other 2,000 are for testing
 TRAINING_AUTHORS = 60  # of the posts, numbers 0 to 59; the others are for testing
@@ -268,6 +275,7 @@ def describe_files() -> list[FileReport]:
     headlines.csv True
     posts.csv True
     results_11.json True
+    results_17.json True
     """
     reports = []
     for file in FILES:

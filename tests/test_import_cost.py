@@ -25,6 +25,7 @@ NEED_TENSORFLOW = {
     "course_utils.from_scratch",
     "course_utils.gradients",
     "course_utils.residual",
+    "course_utils.resnet",
     "course_utils.wide_deep",
 }
 
