@@ -63,13 +63,20 @@ RESULTS_17_FILE = DataFile(
     script="tools/seeds_17.py",
     measured=True,
 )
+RESULTS_18_FILE = DataFile(
+    name="results_18.json",
+    size=9_246,
+    sha256="1cb1401fc369a64d370c95f2855d3ac55dfee394496f2e5ccfc10dcc15b4b2f8",
+    script="tools/seeds_18.py",
+    measured=True,
+)
 POSTS_FILE = DataFile(
     name="posts.csv",
     size=156_876,
     sha256="5f52ca06dfa84d0361f2fd6e69b36734f1bcfa1a977f37ebad69ee6f92097c29",
     script="tools/build_posts.py",
 )
-FILES = (DIGITS_FILE, HEADLINES_FILE, POSTS_FILE, RESULTS_11_FILE, RESULTS_17_FILE)
+FILES = (DIGITS_FILE, HEADLINES_FILE, POSTS_FILE, RESULTS_11_FILE, RESULTS_17_FILE, RESULTS_18_FILE)
 
 TRAINING_HEADLINES = 6_000  # the first rows of the file; the other 2,000 are for testing
 TRAINING_AUTHORS = 60  # of the posts, numbers 0 to 59; the others are for testing
@@ -276,6 +283,7 @@ def describe_files() -> list[FileReport]:
     posts.csv True
     results_11.json True
     results_17.json True
+    results_18.json True
     """
     reports = []
     for file in FILES:

@@ -24,8 +24,10 @@ NEED_TENSORFLOW = {
     "course_utils.convolution",
     "course_utils.from_scratch",
     "course_utils.gradients",
+    "course_utils.imagenet_resnets",
     "course_utils.residual",
     "course_utils.resnet",
+    "course_utils.towers",
     "course_utils.wide_deep",
 }
 
