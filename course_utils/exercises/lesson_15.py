@@ -19,6 +19,7 @@ from course_utils.exercises.engine import (
     to_array,
     without_warnings,
 )
+from course_utils.exercises.layer_checks import expect_class, random_batch, run_layer
 from course_utils.session import import_tensorflow
 
 tf = import_tensorflow()
@@ -26,44 +27,19 @@ import keras  # noqa: E402
 from keras import layers, ops  # noqa: E402
 
 
-def random_batch(*shape, seed=0):
-    return np.random.default_rng(seed).normal(size=shape).astype(np.float32)
-
-
-def expect_class(answer, base, name):
-    """Check that an answer is a class that derives from ``base``, and that it does something."""
-    if not isinstance(answer, type) or not issubclass(answer, base):
-        kind = "keras.Model" if base is keras.Model else "keras.layers.Layer"
-        fail(f"Got {describe(answer)}; expected the class {name}, derived from {kind}.")
-
-
 def run(layer, *args, **kwargs):
-    """Call a learner's layer; what goes wrong becomes a verdict that fits its cause."""
-
-    def your_call():
-        try:
-            return layer(*args, **kwargs)
-        except Exception as error:
-            if "cannot add new elements of state" in str(error):
-                fail(
-                    "Keras refuses it: call makes new weights or layers. By then the layer is "
-                    "built. Make them in __init__, or in build."
-                )
-            if "missing" in str(error) and "mask" in str(error):
-                fail(
-                    "It cannot be called without a mask. Not every row has one: give the argument "
-                    "the default None."
-                )
-            takes_mask = "mask" in inspect.signature(layer.call).parameters
-            if takes_mask and "NoneType" in str(error) and isinstance(args[0], np.ndarray):
-                fail(
-                    "It fails when no mask comes along: mask is None then, and nothing can be "
-                    "computed with None. Without a mask, all steps count."
-                )
-            raise
-
-    your_call.__name__ = type(layer).__name__
-    return call(your_call)
+    """Call a learner's layer, also one that cannot do without a mask."""
+    says = {
+        "argument: 'mask'": "It cannot be called without a mask. Not every row has one: give the "
+        "argument the default None."
+    }
+    takes_mask = "mask" in inspect.signature(layer.call).parameters
+    if takes_mask and isinstance(args[0], np.ndarray):
+        says["NoneType"] = (
+            "It fails when no mask comes along: mask is None then, and nothing can be computed "
+            "with None. Without a mask, all steps count."
+        )
+    return run_layer(layer, *args, says=says, **kwargs)
 
 
 # ---------------------------------------------------------------- 15.1

@@ -13,6 +13,7 @@ from course_utils.exercises.engine import (
     to_array,
     without_warnings,
 )
+from course_utils.exercises.layer_checks import expect_class, random_batch, run_layer
 from course_utils.session import import_tensorflow
 
 tf = import_tensorflow()
@@ -20,38 +21,6 @@ import keras  # noqa: E402
 from keras import layers, ops  # noqa: E402
 
 from course_utils.residual import DNNResidual  # noqa: E402
-
-
-def random_batch(*shape, seed=0):
-    return np.random.default_rng(seed).normal(size=shape).astype(np.float32)
-
-
-def expect_class(answer, base, name):
-    """Check that an answer is a class that derives from ``base``."""
-    if not isinstance(answer, type) or not issubclass(answer, base):
-        kind = "keras.Model" if base is keras.Model else "keras.layers.Layer"
-        fail(f"Got {describe(answer)}; expected the class {name}, derived from {kind}.")
-
-
-def run(layer, *args, says=()):
-    """Call a learner's layer; ``says`` maps a part of an error's text to a verdict."""
-
-    def your_call():
-        try:
-            return layer(*args)
-        except Exception as error:
-            if "cannot add new elements of state" in str(error):
-                fail(
-                    "Keras refuses it: call makes new weights or layers, and by then the layer is "
-                    "built. Make them in __init__ or in build."
-                )
-            for part, verdict in dict(says).items():
-                if part in str(error):
-                    fail(verdict)
-            raise
-
-    your_call.__name__ = type(layer).__name__
-    return call(your_call)
 
 
 def randomise(layer):
@@ -112,14 +81,14 @@ def check_projected(answer):
         x = random_batch(6, width)
         layer = call(answer, depth, neurons)
         what = f"ProjectedDNN(3, 4) on a batch of shape (6, {width})"
-        first = expect_shape(run(layer, x, says=UNEQUAL), (6, neurons), what)
-        if not is_close(run(layer, x), first):
+        first = expect_shape(run_layer(layer, x, says=UNEQUAL), (6, neurons), what)
+        if not is_close(run_layer(layer, x), first):
             fail(
                 "Called twice on one batch, it answers differently: it makes layers anew at each "
                 "call. Make them in __init__ or in build."
             )
         dense = randomise(layer)
-        got = to_array(run(layer, x), what)
+        got = to_array(run_layer(layer, x), what)
         if width == neurons:
             check_identity(got, x, dense, depth)
         else:
@@ -303,8 +272,8 @@ def check_one_tower(answer, rounds, shared):
     neurons, x = 4, random_batch(6, 3)
     made = f"Tower({rounds}, 4, shared={shared})"
     model = call(answer, rounds, neurons, shared)
-    first = expect_shape(run(model, x), (6, 1), f"{made} on a batch of shape (6, 3)")
-    if not is_close(run(model, x), first):
+    first = expect_shape(run_layer(model, x), (6, 1), f"{made} on a batch of shape (6, 3)")
+    if not is_close(run_layer(model, x), first):
         fail("Called twice on one batch, it answers differently: call makes layers anew.")
     dense = randomise(model)
     starts = [one for one in dense if one[0].shape == (3, neurons)]
@@ -318,7 +287,7 @@ def check_one_tower(answer, rounds, shared):
         )
     blocks = [squares[place : place + 2] for place in range(0, len(squares), 2)]
     expect_blocks(len(blocks), rounds, shared, made)
-    got = to_array(run(model, x))
+    got = to_array(run_layer(model, x))
 
     def tower(how_often):
         y = main_path(x, starts)
@@ -633,7 +602,7 @@ def check_padded(answer):
     for width in (5, 8, 1, 3):
         x = random_batch(6, width)
         what = f"the block, called on a batch of shape (6, {width}),"
-        expect_shape(run(layer, x, says=ANOTHER_WIDTH), (6, neurons), what)
+        expect_shape(run_layer(layer, x, says=ANOTHER_WIDTH), (6, neurons), what)
         if dense is None:
             dense = randomise(layer)
             shapes = [one[0].shape for one in dense]
@@ -643,11 +612,11 @@ def check_padded(answer):
                     "block that takes any width has no weights for one of them: expected two of "
                     "(8, 8)."
                 )
-        check_padding(to_array(run(layer, x)), x, dense, neurons)
+        check_padding(to_array(run_layer(layer, x)), x, dense, neurons)
     if len(layer.weights) != 2 * depth:
         fail("It has more weights after calls with other widths. Nothing is to be added.")
     check_too_wide(layer, random_batch(6, neurons + 1))
-    run(layer, keras.Input((5,)), says=ANOTHER_WIDTH)
+    run_layer(layer, keras.Input((5,)), says=ANOTHER_WIDTH)
 
 
 def check_padding(got, x, dense, neurons):

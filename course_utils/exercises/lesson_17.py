@@ -1,8 +1,6 @@
 """Exercises of lesson 17, A ResNet from scratch."""
 
-import functools
 import itertools
-import warnings
 
 import numpy as np
 
@@ -16,7 +14,9 @@ from course_utils.exercises.engine import (
     fail,
     is_close,
     to_array,
+    without_warnings,
 )
+from course_utils.exercises.layer_checks import expect_class, random_batch, run_layer
 from course_utils.session import import_tensorflow
 
 tf = import_tensorflow()
@@ -24,49 +24,6 @@ import keras  # noqa: E402
 from keras import layers, ops  # noqa: E402
 
 from course_utils.resnet import ResidualUnit, ResNetLayer  # noqa: E402
-
-
-def without_warnings(check):
-    """Keep Keras' warnings, which a wrong answer earns, out of the verdict."""
-
-    @functools.wraps(check)
-    def quiet(answer):
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            check(answer)
-
-    return quiet
-
-
-def random_batch(*shape, seed=0):
-    return np.random.default_rng(seed).normal(size=shape).astype(np.float32)
-
-
-def expect_layer_class(answer, name):
-    """Check that an answer is a class of layers."""
-    if not isinstance(answer, type) or not issubclass(answer, layers.Layer):
-        fail(f"Got {describe(answer)}; expected the class {name}, derived from keras.layers.Layer.")
-
-
-def run(layer, x, says=()):
-    """Call a learner's layer; ``says`` maps a part of an error's text to a verdict."""
-
-    def your_call():
-        try:
-            return layer(x)
-        except Exception as error:
-            if "cannot add new elements of state" in str(error):
-                fail(
-                    "Keras refuses it: call makes new weights or layers, and by then the layer is "
-                    "built. Make them in __init__ or in build."
-                )
-            for part, verdict in dict(says).items():
-                if part in str(error):
-                    fail(verdict)
-            raise
-
-    your_call.__name__ = type(layer).__name__
-    return call(your_call)
 
 
 def parts(layer, kind):
@@ -168,8 +125,8 @@ def expect_no_activation(convolutions):
             )
 
 
-def expect_same_twice(layer, x, first, says=()):
-    if not is_close(run(layer, x, says), first):
+def expect_same_twice(layer, x, first, says=None):
+    if not is_close(run_layer(layer, x, says=says), first):
         fail(
             "Called twice on one batch, it answers differently: it makes layers anew at each "
             "call. Make them in __init__ or in build."
@@ -208,13 +165,13 @@ NOT_ADDED = {
 
 @without_warnings
 def check_post_activation(answer):
-    expect_layer_class(answer, "PostActivationUnit")
+    expect_class(answer, layers.Layer, "PostActivationUnit")
     filters = 4
     for channels in (5, 4, 1):
         x = random_batch(3, 6, 6, channels)
         layer = call(answer, filters)
         what = f"PostActivationUnit(4) on a batch of shape (3, 6, 6, {channels})"
-        first = expect_shape(run(layer, x, NOT_ADDED), (3, 6, 6, filters), what)
+        first = expect_shape(run_layer(layer, x, says=NOT_ADDED), (3, 6, 6, filters), what)
         expect_same_twice(layer, x, first)
         randomise(layer)
         convolutions = parts(layer, layers.Conv2D)
@@ -460,13 +417,13 @@ BOTTLENECK_PATHS = {
 
 @without_warnings
 def check_bottleneck(answer):
-    expect_layer_class(answer, "BottleneckUnit")
+    expect_class(answer, layers.Layer, "BottleneckUnit")
     filters = 4
     for channels, strides in ((12, 1), (16, 1), (12, 2), (16, 2)):
         x = random_batch(2, 8, 8, channels)
         layer = call(answer, filters, strides)
         made = f"BottleneckUnit(4, {strides}) on a batch of shape {x.shape}"
-        first = to_array(run(layer, x, BOTTLENECK_PATHS), made)
+        first = to_array(run_layer(layer, x, says=BOTTLENECK_PATHS), made)
         if first.shape[-1:] == (filters,):
             fail(
                 f"{made} returns 4 channels: the expansion is missing. The last 1 x 1 convolution "
@@ -918,12 +875,12 @@ def check_mended(answer):
 
 
 def check_unit(letter, unit_class):
-    expect_layer_class(unit_class, f"for {letter}")
+    expect_class(unit_class, layers.Layer, f"for {letter}")
     for channels in (4, 3):
         x = random_batch(4, 5, 5, channels)
         unit = call(unit_class, 4)
         what = f"{letter}, called on a batch of shape {x.shape},"
-        expect_shape(run(unit, x), (4, 5, 5, 4), what)
+        expect_shape(run_layer(unit, x), (4, 5, 5, 4), what)
         randomise(unit)
         convolutions = parts(unit, layers.Conv2D)
         threes = [conv for conv in convolutions if conv.kernel_size == (3, 3)]
@@ -973,11 +930,11 @@ def check_unit_mode(letter, unit, threes, ones, norms, x, training):
 
 
 def check_chain(chain_class):
-    expect_layer_class(chain_class, "for C")
+    expect_class(chain_class, layers.Layer, "for C")
     for units in (3, 2):
         x = random_batch(2, 5, 5, 4)
         chain = call(chain_class, units, 4)
-        expect_shape(run(chain, x), x.shape, "C, called on a batch of shape (2, 5, 5, 4),")
+        expect_shape(run_layer(chain, x), x.shape, "C, called on a batch of shape (2, 5, 5, 4),")
         found = len(parts(chain, layers.Conv2D)) // 2
         if found == 1:
             fail(

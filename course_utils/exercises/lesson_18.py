@@ -2,7 +2,6 @@
 
 import functools
 import itertools
-import warnings
 
 import numpy as np
 
@@ -14,7 +13,9 @@ from course_utils.exercises.engine import (
     fail,
     is_close,
     to_array,
+    without_warnings,
 )
+from course_utils.exercises.layer_checks import random_batch
 from course_utils.session import import_tensorflow
 
 tf = import_tensorflow()
@@ -22,23 +23,6 @@ import keras  # noqa: E402
 
 from course_utils.imagenet_resnets import BasicBlock, Bottleneck  # noqa: E402
 from course_utils.towers import Tower  # noqa: E402
-
-
-def without_warnings(check):
-    """Keep Keras' warnings, which a wrong answer earns, out of the verdict."""
-
-    @functools.wraps(check)
-    def quiet(answer):
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            check(answer)
-
-    return quiet
-
-
-def random_batch(*shape, seed=0):
-    return np.random.default_rng(seed).normal(size=shape).astype(np.float32)
-
 
 # ---------------------------------------------------------------- 18.1
 
