@@ -9,7 +9,6 @@ import io
 import json
 import os
 import shutil
-import subprocess
 import sys
 import zipfile
 from importlib import metadata
@@ -17,25 +16,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from fresh_process import run_python
 
 from course_utils import data
 from tools import build_mnist_5k as build
 
 ROOT = Path(__file__).resolve().parents[1]
 DIGITS = ROOT / "data" / "mnist_5k.npz"
-
-
-def run(code, **environment):
-    """Run Python code in a fresh process and return what it printed."""
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
 
 
 def import_copy(folder, *, installed=False, digits=True):
@@ -128,7 +115,7 @@ def test_full_must_be_a_bool(full):
 
 def test_import_is_light():
     code = "import sys, course_utils.data; print([m for m in {} if m in sys.modules])"
-    assert run(code.format(["matplotlib", "tensorflow", "keras", "pandas"])) == "[]\n"
+    assert run_python(code.format(["matplotlib", "tensorflow", "keras", "pandas"])).stdout == "[]\n"
 
 
 def test_headlines_are_split_and_typed():
@@ -676,7 +663,7 @@ print("RESULTS" + json.dumps(results))
 def full_mnist(tmp_path_factory):
     """What load_digits(full=True) does in several networks, tried in one fresh process."""
     home = tmp_path_factory.mktemp("keras")
-    output = run(FULL_MNIST, KERAS_HOME=str(home), no_proxy="*", NO_PROXY="*")
+    output = run_python(FULL_MNIST, KERAS_HOME=str(home), no_proxy="*", NO_PROXY="*").stdout
     return json.loads(output.rsplit("RESULTS", 1)[1]), home
 
 

@@ -7,18 +7,16 @@ import os
 import shutil
 import struct
 import subprocess
-import sys
-import textwrap
 from pathlib import Path
 
 import pytest
+from fresh_process import run_python
 from PIL import Image
 
 from course_utils import diagrams
 from course_utils.diagrams import Diagram, DiagramError, draw_graph, show_model
 from course_utils.session import import_tensorflow
 
-ROOT = Path(__file__).resolve().parents[1]
 tf = import_tensorflow()
 
 import keras  # noqa: E402
@@ -335,15 +333,7 @@ def test_another_process_gives_the_same_bytes(tmp_path):
             print(make.__name__, hashlib.sha256(diagram.source.encode()).hexdigest(),
                   hashlib.sha256(diagram.png()).hexdigest())
     """
-    done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(code)],
-        env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONHASHSEED": "77"},
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert done.returncode == 0, done.stderr
+    done = run_python(code, cwd=tmp_path, PYTHONHASHSEED="77")
     lines = done.stdout.splitlines()
     assert len(lines) == len(KINDS)
     for make, line in zip(KINDS, lines, strict=True):

@@ -2,16 +2,14 @@
 
 import contextlib
 import dataclasses
-import os
-import subprocess
 import sys
-import textwrap
 import threading
 import time
 from pathlib import Path
 
 import numpy as np
 import pytest
+from fresh_process import run_python
 
 from course_utils.exercises import engine
 from course_utils.exercises.engine import (
@@ -60,14 +58,8 @@ QUICK = dataclasses.replace(EXERCISE, seconds=0.3)
 
 
 def run(code, timeout=120):
-    """Run Python code in a fresh process that may leave threads behind; return the process."""
-    return subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(code)],
-        env={**os.environ, "PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"},
-        capture_output=True,
-        text=True,
-        timeout=timeout,
-    )
+    """Run code in a fresh process that may leave threads behind; return the process."""
+    return run_python(code, check=False, timeout=timeout, TF_CPP_MIN_LOG_LEVEL="3")
 
 
 @pytest.fixture
@@ -646,15 +638,7 @@ def test_verdicts_do_not_depend_on_the_folder(tmp_path):
     """
     texts = []
     for folder in (ROOT, tmp_path):
-        done = subprocess.run(
-            [sys.executable, "-c", textwrap.dedent(code)],
-            env={**os.environ, "PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"},
-            cwd=folder,
-            capture_output=True,
-            text=True,
-            timeout=120,
-        )
-        assert done.returncode == 0, done.stderr
+        done = run_python(code, cwd=folder, TF_CPP_MIN_LOG_LEVEL="3")
         texts.append(done.stdout)
     assert texts[0] == texts[1]
     assert texts[0].count("Not yet.") == 4

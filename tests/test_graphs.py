@@ -1,19 +1,14 @@
 """Graphs of traced functions: taken from the real optimiser, counted, and drawn."""
 
-import os
-import subprocess
-import sys
 import tempfile
-import textwrap
-from pathlib import Path
 
 import numpy as np
 import pytest
+from fresh_process import run_python
 
 from course_utils.graphs import count_operations, show_graph, trace_graphs
 from course_utils.session import import_tensorflow
 
-ROOT = Path(__file__).resolve().parents[1]
 tf = import_tensorflow()
 
 ONE, TWO, THREE = (tf.constant(value) for value in (1.0, 2.0, 3.0))
@@ -216,13 +211,7 @@ def test_many_traces_print_no_warning():
         for number in range(8):
             trace_graphs(lambda x: x * 2.0, tf.constant(float(number)))
     """
-    done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(code)],
-        env={**os.environ, "PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"},
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
+    done = run_python(code, check=False, TF_CPP_MIN_LOG_LEVEL="3")
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 

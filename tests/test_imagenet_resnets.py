@@ -4,6 +4,7 @@ import doctest
 
 import numpy as np
 import pytest
+from random_values import batch, randomise
 
 from course_utils import imagenet_resnets
 from course_utils.imagenet_resnets import (
@@ -19,20 +20,6 @@ from course_utils.session import import_tensorflow
 tf = import_tensorflow()
 
 import keras  # noqa: E402
-
-
-def batch(*shape, seed=0):
-    return np.random.default_rng(seed).normal(size=shape).astype("float32")
-
-
-def randomise(model):
-    """Give all biases and numbers of the normalisations other values than those of the start."""
-    rng = np.random.default_rng(1)
-    for weight in model.weights:
-        if weight.name in ("gamma", "moving_variance"):
-            weight.assign(rng.uniform(0.5, 1.5, weight.shape))
-        elif weight.name in ("beta", "moving_mean", "bias"):
-            weight.assign(rng.normal(0, 0.1, weight.shape))
 
 
 def trainable(model):

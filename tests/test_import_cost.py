@@ -1,18 +1,14 @@
 """What an import loads: modules counted in a fresh process, not seconds."""
 
 import json
-import os
 import pkgutil
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
+from fresh_process import run_python
 
 import course_utils
 import course_utils.exercises
 
-ROOT = Path(__file__).resolve().parents[1]
 HEAVY = ("tensorflow", "keras")
 MODULES = sorted(
     f"course_utils.{found.name}" for found in pkgutil.iter_modules(course_utils.__path__)
@@ -34,14 +30,7 @@ NEED_TENSORFLOW = {
 
 def loaded_by(code):
     """Return the names of the modules that some code loads in a fresh process."""
-    done = subprocess.run(
-        [sys.executable, "-c", f"{code}\nimport json, sys\nprint(json.dumps(sorted(sys.modules)))"],
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert done.returncode == 0, done.stderr
+    done = run_python(f"{code}\nimport json, sys\nprint(json.dumps(sorted(sys.modules)))")
     return json.loads(done.stdout.splitlines()[-1])
 
 

@@ -4,12 +4,11 @@ import inspect
 import os
 import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from fresh_process import run_python
 from lesson_code import NOTEBOOKS, lesson_code
 
 from course_utils import models
@@ -126,15 +125,7 @@ lesson_code("08", "two_eyes", "called", "keras_source", "without_dot")
     bare = [folder for folder in folders if not shutil.which("dot", path=folder)]
     said = []
     for path in ([str(fake), *folders], bare):
-        done = subprocess.run(
-            [sys.executable, "-c", code],
-            env={**os.environ, "PATH": os.pathsep.join(path), "TF_CPP_MIN_LOG_LEVEL": "3"},
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            timeout=300,
-        )
-        assert done.returncode == 0, done.stderr
+        done = run_python(code, cwd=tmp_path, PATH=os.pathsep.join(path), TF_CPP_MIN_LOG_LEVEL="3")
         lines = done.stdout.splitlines()
         said.append(lines[lines.index("dot found: False") :])
     assert said[0] == said[1]

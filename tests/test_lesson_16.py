@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from lesson_code import lesson_code
+from random_values import batch
 
 from course_utils import residual
 from course_utils.diagrams import show_model
@@ -34,10 +35,6 @@ def lesson():
 def place(weight):
     """Return the names of a weight and of its layer."""
     return "/".join(weight.path.split("/")[-2:])
-
-
-def batch(*shape):
-    return np.random.default_rng(0).normal(size=shape).astype("float32")
 
 
 # ---------------------------------------------------------------- helper and lesson

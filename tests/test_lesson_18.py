@@ -6,6 +6,7 @@ import nbformat
 import numpy as np
 import pytest
 from lesson_code import NOTEBOOKS, lesson_code
+from random_values import batch, randomise
 
 from course_utils import imagenet_resnets, towers
 from course_utils.data import load_results
@@ -31,19 +32,6 @@ def lesson():
             if loss or isinstance(part, (ast.FunctionDef, ast.ClassDef)):
                 exec(compile(ast.Module([part], []), f"{path.name}:{cell.id}", "exec"), space)
     return space
-
-
-def batch(*shape, seed=0):
-    return np.random.default_rng(seed).normal(size=shape).astype("float32")
-
-
-def randomise(model):
-    rng = np.random.default_rng(1)
-    for weight in model.weights:
-        if weight.name in ("gamma", "moving_variance"):
-            weight.assign(rng.uniform(0.5, 1.5, weight.shape))
-        elif weight.name in ("beta", "moving_mean", "bias"):
-            weight.assign(rng.normal(0, 0.1, weight.shape))
 
 
 # ---------------------------------------------------------------- helper and lesson

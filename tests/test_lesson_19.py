@@ -1,14 +1,11 @@
 """Lesson 19's program for workers holds together, and its exercises judge fairly."""
 
 import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from fresh_process import run_python
 from lesson_code import lesson_code
 
 from course_utils.data import load_digits
@@ -88,14 +85,8 @@ def test_the_imports_of_the_program_run_and_exercise_3_can_be_the_first_thing_do
         "class Mine(lesson_19.OnDevice): pass\n"
         "print(engine.judge(lesson_19.on_device, Mine).status == engine.Verdict.CORRECT)"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        capture_output=True,
-        text=True,
-        timeout=300,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[1])},
-    )
-    assert done.stdout.split() == [str(lesson["GLOBAL_BATCH"]), tf.__version__, "True"], done.stderr
+    done = run_python(code)
+    assert done.stdout.split() == [str(lesson["GLOBAL_BATCH"]), tf.__version__, "True"]
 
 
 def test_where_no_worker_can_run_the_lesson_says_so_and_goes_on(lesson, capsys):

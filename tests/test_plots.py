@@ -4,15 +4,13 @@ import base64
 import doctest
 import io
 import itertools
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import matplotlib
 import nbformat
 import numpy as np
 import pytest
+from fresh_process import run_python
 from matplotlib.colors import to_hex, to_rgb
 from nbclient import NotebookClient
 from PIL import Image
@@ -59,13 +57,7 @@ def test_import_is_light():
         "import sys, course_utils.plots; "
         "print([m for m in ('tensorflow', 'keras', 'matplotlib.pyplot') if m in sys.modules])"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    done = run_python(code)
     assert done.stdout == "[]\n"
 
 

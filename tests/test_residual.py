@@ -1,13 +1,11 @@
 """The residual blocks compute what they say, can be saved, and say what is wrong."""
 
 import doctest
-import os
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
+from fresh_process import run_python
+from random_values import batch
 
 from course_utils import residual
 from course_utils.residual import CNNResidual, DNNResidual, MyResidual
@@ -16,12 +14,6 @@ from course_utils.session import import_tensorflow
 tf = import_tensorflow()
 
 import keras  # noqa: E402
-
-ROOT = Path(__file__).resolve().parents[1]
-
-
-def batch(*shape, seed=0):
-    return np.random.default_rng(seed).normal(size=shape).astype("float32")
 
 
 def test_doctests():
@@ -114,16 +106,7 @@ def test_model_loads_in_another_process(options, tmp_path):
         "np.save('y.npy', model(np.load('x.npy')))\n"
         "print(model.rounds, model.shared, model.name, len(model.weights))\n"
     )
-    paths = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
-    done = subprocess.run(
-        [sys.executable, "-c", program],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": paths},
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert done.returncode == 0, done.stderr
+    done = run_python(program, cwd=tmp_path)
     rounds, shared = options.get("rounds", 3), options.get("shared", True)
     assert done.stdout.split() == [str(rounds), str(shared), "saved", str(len(model.weights))]
     np.testing.assert_allclose(np.load(tmp_path / "y.npy"), answers, atol=1e-5)

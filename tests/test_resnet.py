@@ -1,13 +1,11 @@
 """The ResNet and the plain network compute what they say, train, and can be saved."""
 
 import doctest
-import os
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
+from fresh_process import run_python
+from random_values import batch
 
 from course_utils import resnet
 from course_utils.resnet import VGG, ResidualUnit, ResNet, ResNetLayer, prepare, train_on_digits
@@ -17,12 +15,7 @@ tf = import_tensorflow()
 
 import keras  # noqa: E402
 
-ROOT = Path(__file__).resolve().parents[1]
 SMALL = {"filters": (4, 6), "units": 1}
-
-
-def batch(*shape, seed=0):
-    return np.random.default_rng(seed).normal(size=shape).astype("float32")
 
 
 def digits(train=96, test=40):
@@ -241,16 +234,7 @@ def test_networks_load_in_another_process(tmp_path):
         "    np.save(f'{kind}.npy', model(np.load('x.npy')))\n"
         "    print(sorted(model.get_config().items()))\n"
     )
-    paths = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
-    done = subprocess.run(
-        [sys.executable, "-c", program],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": paths},
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert done.returncode == 0, done.stderr
+    done = run_python(program, cwd=tmp_path)
     for text in ("('momentum', 0.8)", "('classes', 3)", "('filters', [4, 6])", "('units', 1)"):
         assert done.stdout.count(text) == 2
     for kind, answer in answers.items():

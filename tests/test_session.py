@@ -1,36 +1,13 @@
 """The start of a lesson: quiet, seeded, and readable where something is missing."""
 
 import os
-import subprocess
 import sys
-import textwrap
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from fresh_process import run_python
 
 from course_utils import session
-
-ROOT = Path(__file__).resolve().parents[1]
-
-
-def run(code, *, path=(), check=True, **environment):
-    """Run Python code in a fresh process and return it, with its output."""
-    paths = os.pathsep.join(map(str, [*path, ROOT]))
-    variables = {**os.environ, "PYTHONPATH": paths, **environment}
-    for name, value in environment.items():
-        if value is None:
-            del variables[name]
-    done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(code)],
-        env=variables,
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert not check or done.returncode == 0, done.stderr
-    return done
-
 
 # --- quiet ----------------------------------------------------------------------------------
 
@@ -46,7 +23,7 @@ def test_is_quiet_reads_the_environment(monkeypatch):
 
 
 def test_a_lesson_starts_without_a_word():
-    done = run(
+    done = run_python(
         "from course_utils.session import start_lesson; start_lesson(seed=3)",
         TF_CPP_MIN_LOG_LEVEL=None,
     )
@@ -55,12 +32,12 @@ def test_a_lesson_starts_without_a_word():
 
 def test_tensorflow_itself_is_not_that_quiet():
     """Without this the test above could not fail."""
-    done = run("import tensorflow", TF_CPP_MIN_LOG_LEVEL=None, TF_ENABLE_ONEDNN_OPTS=None)
+    done = run_python("import tensorflow", TF_CPP_MIN_LOG_LEVEL=None, TF_ENABLE_ONEDNN_OPTS=None)
     assert done.stderr != ""
 
 
 def test_muted_stderr_mutes_the_block_alone():
-    done = run(
+    done = run_python(
         """
         import os, sys
         from course_utils.session import muted_stderr
@@ -90,7 +67,7 @@ def test_muted_stderr_lets_errors_through_and_leaks_nothing(capfd):
 
 
 def test_muted_stderr_without_a_stderr():
-    done = run(
+    done = run_python(
         """
         import os, sys
         os.close(2)
@@ -107,7 +84,7 @@ def test_muted_stderr_without_a_stderr():
 
 
 def test_import_keeps_what_was_set_later():
-    done = run(
+    done = run_python(
         """
         from course_utils.session import import_tensorflow, start_lesson
         tf = import_tensorflow()
@@ -130,7 +107,7 @@ def test_keras_computes_with_tensorflow():
         import keras
         print(keras.config.backend())
     """
-    assert run(code, KERAS_BACKEND="numpy").stdout == "tensorflow\n"
+    assert run_python(code, KERAS_BACKEND="numpy").stdout == "tensorflow\n"
 
 
 def test_missing_tensorflow_says_what_to_do(monkeypatch, tmp_path):
@@ -145,7 +122,7 @@ def test_missing_tensorflow_says_what_to_do(monkeypatch, tmp_path):
 
 def test_a_broken_tensorflow_is_not_called_missing(tmp_path):
     (tmp_path / "tensorflow.py").write_text("import a_part_that_is_missing\n")
-    done = run(
+    done = run_python(
         "from course_utils.session import import_tensorflow; import_tensorflow()",
         path=[tmp_path],
         check=False,
@@ -194,9 +171,9 @@ DRAW = """
 
 
 def test_one_seed_fixes_every_source_of_chance():
-    first = run(DRAW.format(call="start_lesson", argument="seed=5")).stdout
-    again = run(DRAW.format(call="start_lesson", argument="seed=5")).stdout
-    other = run(DRAW.format(call="start_lesson", argument="seed=6")).stdout
+    first = run_python(DRAW.format(call="start_lesson", argument="seed=5")).stdout
+    again = run_python(DRAW.format(call="start_lesson", argument="seed=5")).stdout
+    other = run_python(DRAW.format(call="start_lesson", argument="seed=6")).stdout
     assert first == again
     assert not set(first.split()[:4]) & set(other.split()[:4])
 

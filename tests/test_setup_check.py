@@ -1,16 +1,14 @@
 """The set-up check: each finding passes here, and says what to do where it is made to fail."""
 
 import builtins
-import os
 import re
-import subprocess
 import sys
-import textwrap
 import tomllib
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from fresh_process import run_python
 
 from course_utils import data, diagrams, session, setup_check
 from course_utils.setup_check import Finding, check_setup
@@ -28,18 +26,9 @@ def only(findings):
     return finding
 
 
-def run(code, *, path=None, **environment):
-    """Run Python code in a fresh process, with folders put before all others on its path."""
-    parts = [*(path or []), str(ROOT)]
-    done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(code)],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(map(str, parts)), **environment},
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+def run(code, **options):
+    """Run Python code in a fresh process and return what it printed."""
+    return run_python(code, **options).stdout
 
 
 @pytest.fixture

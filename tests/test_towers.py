@@ -4,6 +4,7 @@ import doctest
 
 import numpy as np
 import pytest
+from random_values import batch, randomise
 
 from course_utils import towers
 from course_utils.session import import_tensorflow
@@ -21,19 +22,6 @@ tf = import_tensorflow()
 import keras  # noqa: E402
 
 
-def batch(*shape, seed=0):
-    return np.random.default_rng(seed).normal(size=shape).astype("float32")
-
-
-def randomise(model):
-    rng = np.random.default_rng(1)
-    for weight in model.weights:
-        if weight.name in ("gamma", "moving_variance"):
-            weight.assign(rng.uniform(0.5, 1.5, weight.shape))
-        elif weight.name in ("beta", "moving_mean", "bias"):
-            weight.assign(rng.normal(0, 0.3, weight.shape))
-
-
 def test_doctests():
     result = doctest.testmod(towers)
     assert result.attempted >= 10 and result.failed == 0
@@ -45,7 +33,7 @@ def test_units_differ_by_the_inputs(batch_norm):
     plain = TowerUnit(3, shortcut=False, batch_norm=batch_norm)
     residual = TowerUnit(3, shortcut=True, batch_norm=batch_norm)
     plain(x), residual(x)
-    randomise(plain)
+    randomise(plain, spread=0.3)
     residual.set_weights(plain.get_weights())
     path = plain.main_path(x)
     assert np.min(path) < 0 < np.max(path)
@@ -57,7 +45,7 @@ def test_units_differ_by_the_inputs(batch_norm):
 def test_main_path_by_tensorflow():
     unit, x = TowerUnit(3, shortcut=False, batch_norm=False), batch(2, 5, 5, 3)
     unit(x)
-    randomise(unit)
+    randomise(unit, spread=0.3)
     first, bias, second, other = (weight.numpy() for weight in unit.weights)
     inside = tf.nn.relu(tf.nn.conv2d(x, first, 1, "SAME") + bias)
     wanted = tf.nn.conv2d(inside, second, 1, "SAME") + other
@@ -79,7 +67,7 @@ def test_depth_counts_layers_with_weights(depth, filters, batch_norm):
 def test_gradient_norms_by_a_tape():
     tower, x, labels = Tower(6, shortcuts=True, batch_norm=True), batch(4, 14, 14, 1), np.arange(4)
     tower(x)
-    randomise(tower)
+    randomise(tower, spread=0.3)
     kernel = tower.units[0].hidden[0].kernel
     with tf.GradientTape() as tape:
         chances = tf.nn.softmax(tower(x, training=True))
@@ -98,7 +86,7 @@ def test_gradient_norms_by_a_tape():
 def test_without_units_is_what_is_left(places, shortcuts):
     tower, x = Tower(8, shortcuts=shortcuts, batch_norm=True), batch(3, 14, 14, 1)
     tower(x)
-    randomise(tower)
+    randomise(tower, spread=0.3)
     gone = {places} if isinstance(places, int) else set(places)
     inside = tower.stem(x)
     for place in range(3):
@@ -146,7 +134,7 @@ def test_training_moves_all_weights(shortcuts):
 def test_tower_can_be_saved(tmp_path):
     tower, x = Tower(6, shortcuts=True, batch_norm=True, filters=4), batch(2, 14, 14, 1)
     tower(x)
-    randomise(tower)
+    randomise(tower, spread=0.3)
     tower.save(tmp_path / "tower.keras")
     loaded = keras.models.load_model(tmp_path / "tower.keras")
     np.testing.assert_allclose(loaded(x), tower(x), atol=1e-5)

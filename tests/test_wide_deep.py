@@ -1,13 +1,10 @@
 """Wide and deep is one network in two spellings, can be saved, and says what is wrong."""
 
 import doctest
-import os
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
+from fresh_process import run_python
 
 from course_utils import wide_deep
 from course_utils.session import import_tensorflow
@@ -17,7 +14,6 @@ tf = import_tensorflow()
 
 import keras  # noqa: E402
 
-ROOT = Path(__file__).resolve().parents[1]
 OPTIONS = pytest.mark.parametrize(
     "options",
     [{}, {"hidden": (5,)}, {"hidden": ()}, {"hidden": [7, 6, 5], "answers": 3}, {"dropout": 0.5}],
@@ -137,16 +133,7 @@ assert type(model) is WideAndDeep and model.sizes == (5,)
 with np.load("inputs.npz") as inputs:
     np.save("answers.npy", model.predict(dict(inputs), verbose=0))
 """
-    paths = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": paths},
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert done.returncode == 0, done.stderr
+    run_python(code, cwd=tmp_path)
     np.testing.assert_allclose(np.load(tmp_path / "answers.npy"), model(batch()), atol=1e-5)
 
 
