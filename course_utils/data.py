@@ -29,7 +29,7 @@ class DataFile:
     name: str
     size: int  # bytes
     sha256: str
-    script: str
+    script: str  # the module that `python -m` runs
     downloads: bool = False  # whether the script needs a network
     measured: bool = False  # whether the script measures, and so makes other bytes each time
 
@@ -40,43 +40,43 @@ DIGITS_FILE = DataFile(
     name="mnist_5k.npz",
     size=3_925_470,
     sha256="abf8cc0ac601f3c4458f7d9db335977f212e82bb874d551c1a5f22a0869f15d1",
-    script="tools/build_mnist_5k.py",
+    script="tools.data.build_mnist_5k",
     downloads=True,
 )
 HEADLINES_FILE = DataFile(
     name="headlines.csv",
     size=528_886,
     sha256="5b89837b0582f70205c9bd69fef0eb6a09c8a4c56a8ff500b2b8ce2d94e666a1",
-    script="tools/build_headlines.py",
-)
-RESULTS_11_FILE = DataFile(
-    name="results_11.json",
-    size=5_171,
-    sha256="5ad1504b384fdccbeb2b26fed70e6bb79ae0f749308082ae6f45b922e05e7918",
-    script="tools/seeds_11.py",
-    measured=True,
-)
-RESULTS_17_FILE = DataFile(
-    name="results_17.json",
-    size=5_960,
-    sha256="7ae70fc2d703397ee459d7b828ac5fb37ab35446107bf9b462e4597caa079758",
-    script="tools/seeds_17.py",
-    measured=True,
+    script="tools.data.build_headlines",
 )
 RESULTS_18_FILE = DataFile(
     name="results_18.json",
-    size=9_246,
-    sha256="1cb1401fc369a64d370c95f2855d3ac55dfee394496f2e5ccfc10dcc15b4b2f8",
-    script="tools/seeds_18.py",
+    size=5_193,
+    sha256="bb1601d68f653c98a927e14462abd95fcc787079d3f1773978a58c8e434c7be4",
+    script="tools.seeds.lesson_18",
+    measured=True,
+)
+RESULTS_27_FILE = DataFile(
+    name="results_27.json",
+    size=5_982,
+    sha256="f23f937647d3c43c493a9ae4a57b7ad8510d2facb941dbaaa5d152da5bd23076",
+    script="tools.seeds.lesson_27",
+    measured=True,
+)
+RESULTS_28_FILE = DataFile(
+    name="results_28.json",
+    size=9_260,
+    sha256="3ad5e8a5852e5a17f587a49f5e717f44897e4aec554ea5198d1bf185b76c5129",
+    script="tools.seeds.lesson_28",
     measured=True,
 )
 POSTS_FILE = DataFile(
     name="posts.csv",
     size=156_876,
     sha256="5f52ca06dfa84d0361f2fd6e69b36734f1bcfa1a977f37ebad69ee6f92097c29",
-    script="tools/build_posts.py",
+    script="tools.data.build_posts",
 )
-FILES = (DIGITS_FILE, HEADLINES_FILE, POSTS_FILE, RESULTS_11_FILE, RESULTS_17_FILE, RESULTS_18_FILE)
+FILES = (DIGITS_FILE, HEADLINES_FILE, POSTS_FILE, RESULTS_18_FILE, RESULTS_27_FILE, RESULTS_28_FILE)
 
 TRAINING_HEADLINES = 6_000  # the first rows of the file; the other 2,000 are for testing
 TRAINING_AUTHORS = 60  # of the posts, numbers 0 to 59; the others are for testing
@@ -152,7 +152,7 @@ def load_headlines() -> tuple[Headlines, Headlines]:
     - ``expected_reposts`` and ``expected_likes``: float32, the same before the noise, which is the
       best that anybody could answer.
 
-    The headlines were never printed; ``tools/build_headlines.py`` makes them, and says by which
+    The headlines were never printed; ``tools/data/build_headlines.py`` makes them and says by which
     rule they are received. The arrays are yours to change.
 
     >>> train, test = load_headlines()
@@ -164,7 +164,7 @@ def load_headlines() -> tuple[Headlines, Headlines]:
     Raises:
         DataError: the file is missing or damaged.
 
-    Source: the course itself; lesson 11 works with them.
+    Source: the course itself; lesson 18 works with them.
     """
     names, *rows = csv.reader(io.StringIO(read_file(HEADLINES_FILE).decode("ascii")))
     kinds = {"headline": np.str_, "hour": np.uint8, "weekday": np.uint8}
@@ -185,11 +185,11 @@ def load_results(lesson: str) -> dict:
     A dict with ``what``, ``made by``, ``settings``, and the measurements under the names that the
     lesson explains. The script that ``made by`` names runs them again.
 
-    >>> sorted(load_results("11"))
+    >>> sorted(load_results("18"))
     ['curves', 'made by', 'settings', 'what']
 
     Args:
-        lesson: the number of the lesson, in two digits, such as ``"11"``.
+        lesson: the number of the lesson, in two digits, such as ``"18"``.
 
     Raises:
         ValueError: no runs are stored for such a lesson.
@@ -212,7 +212,7 @@ def load_posts() -> Posts:
     arrays are yours to change.
 
     The posts were never written by anybody. The authors differ in habits of order alone, such as
-    ``the`` or ``teh``; ``tools/build_posts.py`` makes them, and says how well one can tell them
+    ``the`` or ``teh``; ``tools/data/build_posts.py`` makes them and says how well one can tell them
     apart.
 
     >>> (train_posts, train_authors), (test_posts, test_authors) = load_posts()
@@ -224,7 +224,7 @@ def load_posts() -> Posts:
     Raises:
         DataError: the file is missing or damaged.
 
-    Source: the course itself; lesson 12 works with them.
+    Source: the course itself; lesson 19 works with them.
     """
     _, *rows = csv.reader(io.StringIO(read_file(POSTS_FILE).decode("ascii")))
     authors = np.array([int(author) for author, _ in rows], dtype=np.uint8)
@@ -281,9 +281,9 @@ def describe_files() -> list[FileReport]:
     mnist_5k.npz True
     headlines.csv True
     posts.csv True
-    results_11.json True
-    results_17.json True
     results_18.json True
+    results_27.json True
+    results_28.json True
     """
     reports = []
     for file in FILES:
@@ -321,7 +321,7 @@ def _restore(file: DataFile, path: Path) -> list[str]:
     """Return the ways to bring a file back, the quickest first."""
     if path.parent == _FOLDERS[0]:
         ways = [f"git checkout -- data/{file.name}"]
-        return ways if file.measured else [*ways, f"python {file.script}"]
+        return ways if file.measured else [*ways, f"python -m {file.script}"]
     command = "pip install --force-reinstall --no-deps"
     return [f'{command} "{_distribution_address()}"']
 

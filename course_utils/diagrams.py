@@ -249,7 +249,7 @@ def show_model(
         ValueError: the model has never been built or cannot be traced, or ``direction`` is
             unknown.
 
-    Source: the Keras guides "The Functional API" and "The Sequential model". Lesson 08 reads
+    Source: the Keras guides "The Functional API" and "The Sequential model". Lesson 12 reads
     its pictures.
     """
     import keras
@@ -298,7 +298,7 @@ class _LayerGraph:
     """The calls of layers in a Functional or Sequential model, from the inputs on.
 
     Keras keeps the calls of a layer as nodes: where a symbolic tensor comes from stands in its
-    ``_keras_history``, and what a call was given in ``_inbound_nodes`` of the layer. Lesson 12
+    ``_keras_history``, and what a call was given in ``_inbound_nodes`` of the layer. Lesson 19
     looks at both.
     """
 

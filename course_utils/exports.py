@@ -1,6 +1,6 @@
 """What an exported model needs around it: a fresh process, an interpreter, a measure of agreement.
 
-Used in lesson 20. Nothing here exports: ``model.export`` does, and the lesson shows it.
+Used in lesson 32. Nothing here exports: ``model.export`` does, and the lesson shows it.
 """
 
 import contextlib
@@ -96,7 +96,7 @@ def run_elsewhere(
         ExportError: the program ended with an error, whose last lines are in the message, or it
             took too long.
 
-    Used in lesson 20.
+    Used in lesson 32.
 
     >>> print(run_elsewhere("import course_utils", folder="."))
     Traceback (most recent call last):
@@ -157,7 +157,7 @@ def call_elsewhere(
         FileNotFoundError: the folder holds no SavedModel.
         ExportError: loading or calling it failed; the message says how.
 
-    Source: TensorFlow guide "Using the SavedModel format". Used in lesson 20.
+    Source: TensorFlow guide "Using the SavedModel format". Used in lesson 32.
     """
     saved_model = Path(saved_model).resolve()
     if not (saved_model / "saved_model.pb").is_file():
@@ -182,7 +182,7 @@ def quietly() -> Iterator[None]:
     """Keep warnings and log lines of converters and interpreters away while the block runs.
 
     They come from C++ code past ``sys.stderr``, from Python's warnings and from its loggers.
-    Exceptions pass through. Used in lesson 20.
+    Exceptions pass through. Used in lesson 32.
     """
     loggers = [logging.getLogger(name) for name in ("tensorflow", "tf2onnx", "absl")]
     levels = [logger.level for logger in loggers]
@@ -208,7 +208,7 @@ def load_interpreter(path: str | os.PathLike) -> Any:
         ImportError: there is no interpreter here; the message says which package has one.
         ValueError: the file holds no LiteRT model.
 
-    Source: LiteRT guide "Get started with LiteRT". Used in lesson 20.
+    Source: LiteRT guide "Get started with LiteRT". Used in lesson 32.
     """
     path = Path(path)
     if not path.is_file():
@@ -250,7 +250,7 @@ def call_litert(path: str | os.PathLike, inputs: Any) -> Any:
         FileNotFoundError, ImportError, ValueError: as for :func:`load_interpreter`, or the model
             does not have exactly one input.
 
-    Used in lesson 20.
+    Used in lesson 32.
     """
     interpreter = load_interpreter(path)
     with quietly():
@@ -286,7 +286,7 @@ def call_onnx(path: str | os.PathLike, inputs: Any) -> np.ndarray:
         FileNotFoundError: there is no such file.
         ImportError: the package ``onnxruntime`` is missing.
 
-    Source: documentation of ONNX Runtime. Used in lesson 20.
+    Source: documentation of ONNX Runtime. Used in lesson 32.
     """
     path = Path(path)
     if not path.is_file():
@@ -332,7 +332,7 @@ def compare(answers: Any, original: Any) -> Agreement:
     Raises:
         ValueError: the shapes differ or are not (n, classes), or there is no example.
 
-    Used in lesson 20.
+    Used in lesson 32.
     """
     answers, original = np.asarray(answers, "float64"), np.asarray(original, "float64")
     if answers.shape != original.shape or answers.ndim != 2 or not answers.size:

@@ -1,4 +1,4 @@
-"""The graph of a traced function, before and after TensorFlow's optimiser (lesson 02)."""
+"""The graph of a traced function, before and after TensorFlow's optimiser (lesson 03)."""
 
 import contextlib
 import tempfile
@@ -42,7 +42,7 @@ def trace_graphs(function: Callable, *args: Any) -> TracedGraphs:
         RuntimeError: TensorFlow recorded no graph.
 
     Source: the TensorFlow guides "Introduction to graphs and tf.function" and "Graph
-    optimization with Grappler". Built in lesson 02.
+    optimization with Grappler". Built in lesson 03.
     """
     tf = import_tensorflow()
     if not callable(function):
@@ -88,7 +88,7 @@ def count_operations(graph: "tf.compat.v1.GraphDef") -> dict[str, int]:
 
     Nodes that only hand values along (arguments, results, identities, constants) do not count.
     Nor do those inside the functions that a graph calls, such as the body of a loop.
-    Built in lesson 02.
+    Built in lesson 03.
 
     Raises:
         TypeError: ``graph`` is not a graph.
@@ -108,7 +108,7 @@ def show_graph(
         highlight: operation types, such as ``"Mul"``, to set off in colour.
         title: the message of the picture.
 
-    Identity nodes are drawn through, as the wires that they are. Built in lesson 02.
+    Identity nodes are drawn through, as the wires that they are. Built in lesson 03.
 
     Raises:
         TypeError: ``graph`` is not a graph, or ``highlight`` is one string.

@@ -5,8 +5,8 @@ import doctest
 import numpy as np
 import pytest
 
-from course_utils import blocks
-from course_utils.blocks import (
+from course_utils.builders import blocks
+from course_utils.builders.blocks import (
     block_multiplications,
     conv_unit,
     inception_block,
@@ -17,7 +17,7 @@ from course_utils.blocks import (
     residual_block,
     separable_block,
 )
-from course_utils.convolution import count_multiplications
+from course_utils.builders.convolution import count_multiplications
 from course_utils.session import import_tensorflow
 
 tf = import_tensorflow()

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from course_utils import data
-from tools import build_headlines as build
+from tools.data import build_headlines as build
 
 ROOT = Path(__file__).resolve().parents[1]
 HEADLINES = ROOT / "data" / "headlines.csv"
@@ -28,8 +28,8 @@ def test_the_file_is_what_the_script_makes():
 
 def test_a_fresh_process_makes_the_same(tmp_path):
     target = tmp_path / "new" / "headlines.csv"
-    command = [sys.executable, str(ROOT / "tools" / "build_headlines.py"), "--output", str(target)]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=300)
+    command = [sys.executable, "-m", "tools.data.build_headlines", "--output", str(target)]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=300)
     assert done.returncode == 0, done.stderr
     assert target.read_bytes() == HEADLINES.read_bytes()
     assert [path.name for path in target.parent.iterdir()] == ["headlines.csv"]

@@ -5,9 +5,9 @@ import math
 import numpy as np
 import pytest
 
-from course_utils import callbacks
-from course_utils.callbacks import Progress, warmup_cosine
 from course_utils.session import import_tensorflow
+from course_utils.training import callbacks
+from course_utils.training.callbacks import Progress, warmup_cosine
 
 tf = import_tensorflow()
 import keras  # noqa: E402

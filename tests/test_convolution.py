@@ -5,8 +5,8 @@ import doctest
 import numpy as np
 import pytest
 
-from course_utils import convolution
-from course_utils.convolution import (
+from course_utils.builders import convolution
+from course_utils.builders.convolution import (
     NaiveBatchNorm,
     average_pool,
     channel_statistics,

@@ -19,7 +19,7 @@ import pytest
 from fresh_process import run_python
 
 from course_utils import data
-from tools import build_mnist_5k as build
+from tools.data import build_mnist_5k as build
 
 ROOT = Path(__file__).resolve().parents[1]
 DIGITS = ROOT / "data" / "mnist_5k.npz"
@@ -155,7 +155,7 @@ def test_a_damaged_headlines_file_is_named(tmp_path):
     assert message.startswith("The data file headlines.csv is missing or damaged.\n")
     assert f"expected: {data.HEADLINES_FILE.size} bytes" in message
     assert f"restore:  git checkout -- data/headlines.csv    (in {tmp_path})\n" in message
-    assert message.endswith("or:       python tools/build_headlines.py")  # needs no network
+    assert message.endswith("or:       python -m tools.data.build_headlines")  # needs no network
 
 
 def test_posts_are_split_by_author_and_typed():
@@ -195,21 +195,21 @@ def test_a_damaged_posts_file_is_named(tmp_path):
     assert message.startswith("The data file posts.csv is missing or damaged.\n")
     assert f"expected: {data.POSTS_FILE.size} bytes" in message
     assert f"restore:  git checkout -- data/posts.csv    (in {tmp_path})\n" in message
-    assert message.endswith("or:       python tools/build_posts.py")  # needs no network
+    assert message.endswith("or:       python -m tools.data.build_posts")  # needs no network
 
 
 def test_stored_runs_are_restored_but_not_remade(tmp_path):
-    assert set(data.load_results("11")) == {"what", "made by", "settings", "curves"}
+    assert set(data.load_results("18")) == {"what", "made by", "settings", "curves"}
     module, _ = import_copy(tmp_path)
     with pytest.raises(module.DataError) as caught:
-        module.load_results("11")
+        module.load_results("18")
     message = str(caught.value)  # a new run measures other digits, which would be refused
-    assert message.endswith(f"git checkout -- data/results_11.json    (in {tmp_path})")
+    assert message.endswith(f"git checkout -- data/results_18.json    (in {tmp_path})")
 
 
-@pytest.mark.parametrize("lesson", ["00", "99", 11, None, ["11"]])
+@pytest.mark.parametrize("lesson", ["00", "99", 18, None, ["18"]])
 def test_results_of_a_lesson_without_runs_are_refused(lesson):
-    with pytest.raises(ValueError, match=r"lesson: expected one of \['11'"):
+    with pytest.raises(ValueError, match=r"lesson: expected one of \['18'"):
         data.load_results(lesson)
 
 
@@ -282,7 +282,7 @@ def test_damage_in_a_clone(damage, tmp_path):
         )
         assert f"found:    {found}" in message
         assert f"restore:  git checkout -- data/mnist_5k.npz    (in {tmp_path})\n" in message
-        assert "or:       python tools/build_mnist_5k.py" in message
+        assert "or:       python -m tools.data.build_mnist_5k" in message
 
 
 @pytest.mark.parametrize("damage", [damage_missing, damage_truncated])
@@ -413,8 +413,8 @@ def test_readme_code_and_files_agree():
         assert len(content) == file.size
         assert hashlib.sha256(content).hexdigest() == file.sha256
         assert rows[file.name]["SHA-256"] == f"`{file.sha256}`"
-        assert (ROOT / file.script).is_file()
-        assert f"python {file.script}" in rows[file.name]["how made"]
+        assert ROOT.joinpath(*file.script.split(".")).with_suffix(".py").is_file()
+        assert f"python -m {file.script}" in rows[file.name]["how made"]
         assert all(rows[file.name].values())
 
 

@@ -6,8 +6,8 @@ import math
 import numpy as np
 import pytest
 
-from course_utils import from_scratch
-from course_utils.from_scratch import (
+from course_utils.builders import from_scratch
+from course_utils.builders.from_scratch import (
     Adam,
     BatchGenerator,
     Momentum,
@@ -395,7 +395,7 @@ BAD = {
     "a None": (
         lambda: update_weights([None], ONE, 0.1),
         ValueError,
-        r"gradients\[0\]: got None.*Lesson 04",
+        r"gradients\[0\]: got None.*Lesson 05",
     ),
     "gradient shape": (
         lambda: update_weights([tf.constant([1.0])], ONE, 0.1),

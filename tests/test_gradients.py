@@ -6,9 +6,9 @@ import math
 import numpy as np
 import pytest
 
-from course_utils import gradients
-from course_utils.gradients import STEPS, check_gradient, numeric_gradient
 from course_utils.session import import_tensorflow
+from course_utils.training import gradients
+from course_utils.training.gradients import STEPS, check_gradient, numeric_gradient
 
 tf = import_tensorflow()
 
@@ -152,7 +152,7 @@ def test_sparse_gradients_are_compared_too():
     ],
 )
 def test_no_gradient_at_all_is_an_error(function):
-    with pytest.raises(ValueError, match=r"function: the tape's gradient is None.*lesson 04"):
+    with pytest.raises(ValueError, match=r"function: the tape's gradient is None.*lesson 05"):
         check_gradient(function, 2.0)
 
 

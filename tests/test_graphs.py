@@ -50,7 +50,7 @@ def tracing_is_on():
     return summary_ops_v2._current_trace_context is not None
 
 
-# --- the claim of lesson 02 -----------------------------------------------------------------
+# --- the claim of lesson 03 -----------------------------------------------------------------
 
 
 def test_the_product_is_computed_once():

@@ -5,14 +5,14 @@ import doctest
 import numpy as np
 import pytest
 
-from course_utils import headlines
-from course_utils.data import load_headlines
-from course_utils.headlines import (
+from course_utils.builders import headlines
+from course_utils.builders.headlines import (
     LESSON_SIZE,
     PUBLISHED_SIZE,
     build_headline_model,
     encode_context,
 )
+from course_utils.data import load_headlines
 from course_utils.session import import_tensorflow
 
 tf = import_tensorflow()

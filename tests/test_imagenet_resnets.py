@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from random_values import batch, randomise
 
-from course_utils import imagenet_resnets
-from course_utils.imagenet_resnets import (
+from course_utils.builders import imagenet_resnets
+from course_utils.builders.imagenet_resnets import (
     BasicBlock,
     Bottleneck,
     ConvNorm,

@@ -11,20 +11,22 @@ import course_utils.exercises
 
 HEAVY = ("tensorflow", "keras")
 MODULES = sorted(
-    f"course_utils.{found.name}" for found in pkgutil.iter_modules(course_utils.__path__)
+    found.name
+    for found in pkgutil.walk_packages(course_utils.__path__, "course_utils.")
+    if not found.name.startswith("course_utils.exercises.")
 )
 # Those that compute with TensorFlow as soon as they are imported; a new module is not one of
 # them by accident.
 NEED_TENSORFLOW = {
-    "course_utils.callbacks",
-    "course_utils.convolution",
-    "course_utils.from_scratch",
-    "course_utils.gradients",
-    "course_utils.imagenet_resnets",
-    "course_utils.residual",
-    "course_utils.resnet",
-    "course_utils.towers",
-    "course_utils.wide_deep",
+    "course_utils.training.callbacks",
+    "course_utils.builders.convolution",
+    "course_utils.builders.from_scratch",
+    "course_utils.training.gradients",
+    "course_utils.builders.imagenet_resnets",
+    "course_utils.builders.residual",
+    "course_utils.builders.resnet",
+    "course_utils.builders.towers",
+    "course_utils.builders.wide_deep",
 }
 
 

@@ -95,7 +95,7 @@ def test_the_ways_to_update_keep_the_learners_work(tmp_path, notebook, way):
         assert f"`{command}`" in text_of(notebook)
 
     course, clone = tmp_path / "course", tmp_path / "clone"
-    lesson = Path("notebooks") / "02_eager_and_graph.ipynb"
+    lesson = Path("notebooks") / "03_eager_and_graph.ipynb"
     delivered = [f"line {number}\n" for number in range(20)]
     (course / "notebooks").mkdir(parents=True)
     (course / lesson).write_text("".join(delivered))

@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
-from lesson_code import lesson_code
 
 from course_utils.data import load_digits, ten_digits
 from course_utils.exercises import lesson_01
 from course_utils.exercises.engine import Verdict, judge
 from course_utils.session import import_tensorflow
+from tools.lesson_code import lesson_code
 
 tf = import_tensorflow()
 

@@ -1,320 +1,94 @@
-"""What lesson 03 says about tracing and side effects, beyond what its own outputs show."""
+"""What lesson 03 builds is what ``course_utils.graphs`` offers to the lessons after it."""
 
-import gc
-import inspect
-import linecache
-import logging
 import time
 
-import nbformat
 import numpy as np
 import pytest
-from lesson_code import NOTEBOOKS, lesson_code
 
-from course_utils.exercises import lesson_03
-from course_utils.exercises.engine import Verdict, judge
-from course_utils.graphs import count_operations, trace_graphs
+from course_utils import graphs
 from course_utils.session import import_tensorflow
+from tools.lesson_code import lesson_code
 
 tf = import_tensorflow()
-
-(NOTEBOOK,) = NOTEBOOKS.glob("03_*.ipynb")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def sources():
-    """Let AutoGraph read the source of the cells, as it does in a notebook."""
-    for cell in nbformat.read(NOTEBOOK, as_version=4).cells:
-        name = f"{NOTEBOOK.name}:{cell.id}"
-        lines = cell.source.splitlines(keepends=True)
-        linecache.cache[name] = (len(cell.source), None, lines, name)
-
-
-def traces(function):
-    return function.experimental_get_tracing_count()
-
-
-# ---------------------------------------------------------------- conditions and loops
 
 
 @pytest.fixture(scope="module")
 def lesson():
-    names = ("absolute", "absolute_by_hand", "show_error", "total", "sum_up_to", "count_nodes")
-    return lesson_code("03", *names)
+    return lesson_code(
+        "03",
+        "trace_graphs",
+        "read_graphs",
+        "PLUMBING",
+        "ARGUMENTS",
+        "count_operations",
+        "describe_node",
+        "show_graph",
+    )
 
 
-@pytest.mark.parametrize("name", ["absolute", "absolute_by_hand"])
-def test_one_graph_holds_both_branches_and_serves_both_signs(lesson, name):
-    compiled = tf.function(lesson[name])
-    assert [float(compiled(tf.constant(x))) for x in (-3.0, 0.0, 4.0)] == [3.0, 0.0, 4.0]
-    assert traces(compiled) == 1
-    graph = trace_graphs(lesson[name], tf.constant(1.0)).before
-    branches = {
-        function.signature.name.split("_")[1]: {node.op for node in function.node_def}
-        for function in graph.library.function
-    }
-    assert set(branches) == {"true", "false"}
-    assert "Neg" in branches["true"] and "Neg" not in branches["false"]
+def compute(a, b, c):
+    return a * b + c, a * b * c
 
 
-def test_what_to_look_for_in_the_generated_code_is_there(lesson):
-    code = tf.autograph.to_code(lesson["absolute"])
-    (call,) = [line.strip() for line in code.splitlines() if "if_stmt" in line]
-    assert call.startswith("ag__.if_stmt(ag__.ld(x) < 0, if_body, else_body, get_state, set_state")
-    body = code.split("def if_body():")[1].split("def else_body():")
-    assert "x = -ag__.ld(x)" in body[0]
-    assert body[1].split("ag__.if_stmt")[0].split() == ["nonlocal", "x", "pass"]
+WEIGHT = tf.Variable([1.0, 2.0])
 
 
-@pytest.mark.parametrize("length", [1, 2, 17, 60])
-def test_a_list_unrolls_into_an_argument_and_an_addition_an_item(lesson, length):
-    values = [tf.constant(float(n)) for n in range(length)]
-    unrolled = trace_graphs(lesson["total"], values).before
-    assert count_operations(unrolled) == {"AddV2": length}
-    arguments = [node for node in unrolled.node if node.op in ("_Arg", "Placeholder")]
-    assert len(arguments) == length
-    rolled = trace_graphs(lesson["total"], tf.range(float(length))).before
-    assert count_operations(rolled)["StatelessWhile"] == 1
-    assert "AddV2" not in count_operations(rolled)
-    assert lesson["count_nodes"](tf.ones([length])) == lesson["count_nodes"](tf.ones([3]))
-    in_the_loop = [
-        node.op
-        for function in rolled.library.function
-        if "body" in function.signature.name
-        for node in function.node_def
-    ]
-    assert in_the_loop.count("AddV2") >= 1 and "TensorListGetItem" in in_the_loop
+def weigh(x):
+    return tf.reduce_sum(tf.tanh(x) * WEIGHT + tf.constant(2.0))
 
 
-@pytest.mark.parametrize("n", [0, 1, 10, 100])
-def test_the_loop_by_hand_sums(lesson, n):
-    compiled = tf.function(lesson["sum_up_to"])
-    assert int(compiled(tf.constant(n))) == n * (n + 1) // 2
-    graph = compiled.get_concrete_function(tf.constant(n)).graph
-    assert {"While", "StatelessWhile"} & {node.type for node in graph.get_operations()}
+def guard(x):
+    tf.debugging.assert_less(x, 5.0, message="a constant of text")
+    return tf.argmax(x) + 1
 
 
-def test_a_loop_in_the_graph_is_faster_by_far(lesson):
-    many = tf.ones([1000])
-    compiled = tf.function(lesson["total"])
-
-    def seconds(function):
-        start = time.perf_counter()
-        function(many)
-        return time.perf_counter() - start
-
-    compiled(many)
-    eager = min(seconds(lesson["total"]) for _ in range(3))
-    assert min(seconds(compiled) for _ in range(3)) < eager / 2
+def noise(x):
+    return x + tf.random.normal([2])
 
 
-# ---------------------------------------------------------------- traces
-
-
-def test_one_trace_a_signature():
-    square = tf.function(lambda x: x * x)
-    counts = []
-    for argument in (1, 2, 1.0, tf.constant(1), tf.constant(2), tf.constant(1.0),
-                     tf.constant([1, 2]), tf.constant([3, 4]), tf.constant([1, 2, 3]),
-                     2, np.array([5, 6], np.int32)):  # fmt: skip
-        square(argument)
-        counts.append(traces(square))
-    assert np.diff([0, *counts]).tolist()[3:] == [1, 0, 1, 1, 0, 1, 0, 0]
-    assert counts[:2] == [1, 2]
-
-
-@pytest.fixture
-def log():
-    """Return the list to which the messages of TensorFlow's log are added."""
-    messages = []
-
-    class Keep(logging.Handler):
-        def emit(self, record):
-            messages.append(record.getMessage())
-
-    logger, handler = tf.get_logger(), Keep()
-    level = logger.level
-    logger.addHandler(handler)
-    logger.setLevel(logging.INFO)
-    yield messages
-    logger.removeHandler(handler)
-    logger.setLevel(level)
-
-
-def test_a_changing_python_number_warns_and_a_tensor_does_not(log):
-    def shrink(weight, rate):
-        return weight - rate * weight
-
-    storm, calm, weight = tf.function(shrink), tf.function(shrink), tf.constant(1.0)
-    for n in range(12):
-        calm(weight, tf.constant(0.01 * n))
-    assert traces(calm) == 1 and log == []
-    for n in range(12):
-        storm(weight, 0.01 * n)
-    assert traces(storm) == 12 and "triggered tf.function retracing" in log[0]
-
-
-def test_the_storm_of_the_lesson_leaves_the_log_as_it_was():
-    logger = tf.get_logger()
-    before = logger.getEffectiveLevel()
-    lesson = lesson_code("03", "storm_traces", "calm_traces")
-    assert (lesson["storm_traces"], lesson["calm_traces"]) == (100, 1)
-    assert logger.getEffectiveLevel() == before == logging.WARNING
-
-
-def test_one_signature_serves_all_sizes_and_refuses_other_channels():
-    lesson = lesson_code("03", "absolute", "show_error", "negative")
-    negative = lesson["negative"]
-    for height, width in ((28, 280), (28, 28), (1, 1), (7, 3)):
-        image = tf.random.uniform((height, width, 3))
-        np.testing.assert_allclose(negative(image), 1 - np.min(image, axis=-1), atol=1e-6)
-    assert traces(negative) == 1
-    for wrong in (tf.ones((28, 28, 1)), tf.ones((28, 28)), tf.ones((28, 28, 3), tf.float64)):
-        with pytest.raises(TypeError, match="Can not cast"):
-            negative(wrong)
-
-
-@pytest.mark.parametrize("shapes", [3, 6])
-def test_reduce_retracing_stops_at_two(shapes):
-    relaxed = tf.function(lambda x: x + 1, reduce_retracing=True)
-    for n in range(1, shapes + 1):
-        relaxed(tf.ones([n]))
-    assert traces(relaxed) == 2
-
-
-def test_each_layer_is_a_signature_of_its_own():
-    import keras
-
-    lesson = lesson_code("03", "absolute", "show_error", "run_layer")
-    run_layer, x = lesson["run_layer"], tf.ones((1, 3))
-    first, second = keras.layers.Dense(2), keras.layers.Dense(2)
-    first(x), second(x)
-    before = traces(run_layer)
-    run_layer(first, x), run_layer(first, 2 * x)
-    assert traces(run_layer) == before + 1
-    run_layer(second, x)
-    assert traces(run_layer) == before + 2
-    with pytest.raises(ValueError, match="singleton"):
-        run_layer(keras.layers.Dense(2), x)
-
-
-# ---------------------------------------------------------------- side effects
-
-
-def test_a_function_that_creates_a_variable_is_traced_once_more():
-    runs = []
-
-    @tf.function
-    def forgetful(x):
-        runs.append(len(runs))
-        return tf.Variable(2.0) * x
-
-    with pytest.raises(ValueError, match="singleton"):
-        forgetful(tf.constant(1.0))
-    assert len(runs) == 2
-
-
-def test_a_module_keeps_its_one_variable():
-    module = lesson_code("03", "Scale")["Scale"]()
-    assert [float(module(tf.constant(x))) for x in (1.0, 2.0)] == [2.0, 4.0]
-    (variable,) = module.variables
-    variable.assign(5.0)
-    assert float(module(tf.constant(2.0))) == 10.0
-
-
-def test_a_dropped_write_is_silent_in_the_graph_alone(log):
-    lesson = lesson_code("03", "dropped", "doubled")
-    tf.get_logger().setLevel(logging.INFO)
-    values = tf.constant([1.0, 2.0, 3.0])
-    assert tf.function(lesson["dropped"])(values).numpy().tolist() == [0.0, 0.0, 0.0]
-    gc.collect()  # the complaint comes when the lost array is thrown away
-    assert log == []
-    assert lesson["dropped"](values).numpy().tolist() == [2.0, 4.0, 6.0]
-    gc.collect()
-    assert len(log) == 3 and all("Object was never used" in message for message in log)
-    assert lesson["doubled"](tf.constant([3.0, 0.5])).numpy().tolist() == [6.0, 1.0]
-
-
-# ---------------------------------------------------------------- exercises
-
-CURRICULUM = {
-    "03.1": (".numpy()", "unrolled"),
-    "03.2": ("A Python number is part of the signature",),
-    "03.3": ("A Python list cannot collect", "results of the writes were dropped"),
-    "03.4": ("It answers 1, 1, 1",),
+CASES = {
+    "two results": (compute, [tf.constant(value) for value in (2.0, 3.0, 4.0)]),
+    "a captured variable": (weigh, [tf.constant([0.5, -0.5])]),
+    "a text constant and an ArgMax": (guard, [tf.constant([0.0, 1.0])]),
+    "random numbers": (noise, [tf.constant([0.0, 1.0])]),
 }
 
 
-@pytest.mark.parametrize("exercise", lesson_03.EXERCISES, ids=lambda exercise: exercise.id)
-def test_wrong_answers_cover_the_curriculum(exercise):
-    verdicts = [judge(exercise, wrong.answer) for wrong in exercise.wrong]
-    assert all(verdict.status == Verdict.NOT_YET for verdict in verdicts)
-    for words in CURRICULUM[exercise.id]:
-        assert any(words in verdict.message for verdict in verdicts), words
+@pytest.mark.parametrize("name", CASES)
+def test_helper_and_lesson_trace_count_and_draw_alike(lesson, name):
+    function, args = CASES[name]
+    ours = graphs.trace_graphs(function, *args)
+    theirs = lesson["trace_graphs"](function, *args)
+    for our_graph, their_graph in zip(ours, theirs, strict=True):
+        counts = graphs.count_operations(our_graph)
+        assert counts and counts == lesson["count_operations"](their_graph)
+        drawn = graphs.show_graph(our_graph, highlight={"Mul"}, title="t")
+        assert drawn.source == lesson["show_graph"](our_graph, highlight={"Mul"}, title="t").source
+        assert drawn.text.startswith("t\n")
 
 
-def collatz_int(n):
-    steps = 0
-    while int(n) != 1:
-        n = n // 2 if int(n) % 2 == 0 else 3 * n + 1
-        steps += 1
-    return steps
+def test_the_claim_of_the_lesson_holds_on_this_tensorflow(lesson):
+    before, after = lesson["trace_graphs"](compute, *CASES["two results"][1])
+    assert lesson["count_operations"](before) == {"Mul": 3, "AddV2": 1}
+    assert lesson["count_operations"](after) == {"Mul": 2, "AddV2": 1}
 
 
-def collatz_by_hand(n):
-    _, steps = tf.while_loop(
-        lambda n, steps: n != 1,
-        lambda n, steps: (tf.where(n % 2 == 0, n // 2, 3 * n + 1), steps + 1),
-        (n, tf.constant(0)),
-    )
-    return steps
+def test_fair_timing_takes_turns_and_keeps_the_best_round():
+    lesson = lesson_code("03", "seconds_per_call")
+    seen = []
 
+    def contestant(name, naps):
+        def work(x):
+            seen.append(name)
+            time.sleep(naps[seen.count(name) - 1])
+            return tf.constant(np.float32(x))
 
-def take_steps_tensor(step, weight, rates):
-    for rate in tf.constant(rates):
-        weight = step(weight, rate)
-    return weight
+        return work
 
-
-def cumulative_counting(x):
-    results = tf.TensorArray(tf.float32, size=0, dynamic_size=True, clear_after_read=False)
-    product = tf.constant(1.0)
-    for value in x:
-        product *= value
-        results = results.write(results.size(), product)
-    return results.stack()
-
-
-def counter_that_creates_once():
-    created = []
-
-    @tf.function
-    def counter():
-        if not created:
-            created.append(tf.Variable(0))
-        return created[0].assign_add(1)
-
-    return counter
-
-
-@pytest.mark.parametrize(
-    ("exercise", "answer"),
-    [
-        (lesson_03.collatz, collatz_by_hand),
-        (lesson_03.collatz, collatz_int),  # AutoGraph makes `int` of a tensor a cast
-        (lesson_03.collatz, tf.function(lesson_03.collatz_steps)),
-        (lesson_03.cure, take_steps_tensor),
-        (lesson_03.collect, cumulative_counting),
-        (lesson_03.collect, tf.function(lesson_03.cumulative_product)),
-        (lesson_03.count_on, counter_that_creates_once),
-    ],
-)
-def test_other_right_answers_are_right(exercise, answer):
-    verdict = judge(exercise, answer)
-    assert verdict.status == Verdict.CORRECT, verdict
-
-
-def test_no_exercise_needs_more_than_its_signature():
-    for exercise in lesson_03.EXERCISES:
-        names = list(inspect.signature(exercise.reference).parameters)
-        assert f"def {exercise.answer}({', '.join(names)}):" in exercise.stub
+    functions = {
+        "steady": contestant("steady", [0.02] * 6),
+        "disturbed": contestant("disturbed", [0.1, 0.1, 0.1, 0.1, 0.0, 0.0]),
+    }
+    best = lesson["seconds_per_call"](functions, 1.0, calls=2, rounds=3)
+    assert seen == ["steady", "steady", "disturbed", "disturbed"] * 3
+    assert 0 < best["disturbed"] < 0.02 <= best["steady"]

@@ -1,286 +1,109 @@
-"""What lesson 05 builds is what ``course_utils.tape`` offers, and its drawn numbers are right."""
+"""What lesson 05 builds is what ``gradients`` offers, and its claims hold."""
 
-import inspect
-import linecache
-import logging
-import re
-
-import nbformat
 import numpy as np
 import pytest
-from lesson_code import NOTEBOOKS, lesson_code
 
-from course_utils import tape as helper
 from course_utils.exercises import lesson_05
 from course_utils.session import import_tensorflow
+from course_utils.training import gradients
+from tools.lesson_code import lesson_code
 
 tf = import_tensorflow()
-
-(NOTEBOOK,) = NOTEBOOKS.glob("05_*.ipynb")
-CELLS = nbformat.read(NOTEBOOK, as_version=4).cells
-
-
-@pytest.fixture(scope="module", autouse=True)
-def sources():
-    """Let AutoGraph read the source of the cells, as it does in a notebook."""
-    for cell in CELLS:
-        name = f"{NOTEBOOK.name}:{cell.id}"
-        lines = cell.source.splitlines(keepends=True)
-        linecache.cache[name] = (len(cell.source), None, lines, name)
 
 
 @pytest.fixture(scope="module")
 def lesson():
-    names = ("Node", "sum_to_shape", "SmallTape", "flatten", "start_weights")
-    return lesson_code("05", *names)
+    return lesson_code("05", "STEPS", "numeric_gradient", "check_gradient")
 
 
-@pytest.fixture(scope="module")
-def tapes(lesson):
-    """Return the tape of the lesson and the helper's, each with its nodes."""
-    return [(lesson["SmallTape"], lesson["Node"]), (helper.SmallTape, helper.Node)]
+def wave(x):
+    return tf.reduce_sum(tf.tanh(x) * x)
 
 
-# ---------------------------------------------------------------- one tape, written twice
-
-COMPUTATIONS = {
-    "a value used twice": (lambda tape, a, b: tape.multiply(tape.add(a, b), b), [(), ()]),
-    "a scalar and a matrix": (lambda tape, a, b: tape.multiply(a, tape.add(b, a)), [(), (2, 3)]),
-    "a bias": (lambda tape, x, b: tape.relu(tape.add(x, b)), [(5, 3), (3,)]),
-    "a column and a row": (lambda tape, a, b: tape.multiply(a, b), [(4, 1), (1, 3)]),
-    "three axes": (lambda tape, a, b: tape.add(a, tape.multiply(a, b)), [(4, 2, 3), (2, 1)]),
-    "products of matrices": (
-        lambda tape, a, b: tape.sum(tape.matmul(tape.matmul(a, b), a)),
-        [(2, 3), (3, 2)],
-    ),
-    "no path": (lambda tape, a, b: tape.sum(tape.relu(a)), [(3,), (3,)]),
+POINTS = {
+    "a number": tf.constant(0.7),
+    "a variable": tf.Variable([[0.5], [-2.0]]),
+    "float64": tf.constant([0.1, 2.0, -3.0], tf.float64),
+    "a list": [0.25, 0.5],
+    "an array": np.array([[1.0, -1.0]]),
 }
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("name", COMPUTATIONS)
-def test_same_values_and_gradients_to_the_last_bit(tapes, name, dtype):
-    compute, shapes = COMPUTATIONS[name]
-    rng = np.random.default_rng(7)
-    values = [rng.normal(size=shape).astype(dtype) for shape in shapes]
-    found = []
-    for tape_class, node_class in tapes:
-        tape, nodes = tape_class(), [node_class(value) for value in values]
-        target = compute(tape, *nodes)
-        found.append((target.value, tape.gradient(target, nodes)))
-    (value, theirs), (our_value, ours) = found
-    assert value.dtype == our_value.dtype == dtype
-    np.testing.assert_array_equal(value, our_value)
-    for their, our in zip(theirs, ours, strict=True):
-        assert (their is None) == (our is None)
-        if our is not None:
-            assert np.dtype(their.dtype) == our.dtype == dtype
-            np.testing.assert_array_equal(their, our)
-    assert (ours[1] is None) == (name == "no path")
-
-
-@pytest.mark.parametrize("shape", [(), (3,), (1,), (2, 3), (1, 3), (2, 1), (5, 2, 3), (5, 1, 1)])
-def test_both_sum_a_gradient_back_alike(lesson, shape):
-    gradient = np.random.default_rng(0).normal(size=(5, 2, 3))
-    ours, theirs = helper.sum_to_shape(gradient, shape), lesson["sum_to_shape"](gradient, shape)
-    assert ours.shape == theirs.shape == shape
+@pytest.mark.parametrize("step", [None, 0.05])
+@pytest.mark.parametrize("name", POINTS)
+def test_helper_and_lesson_give_the_same_numbers(lesson, name, step):
+    x = POINTS[name]
+    ours = gradients.numeric_gradient(wave, x, step=step)
+    theirs = lesson["numeric_gradient"](wave, x, step=step)
+    assert ours.dtype == theirs.dtype and ours.shape == theirs.shape
     np.testing.assert_array_equal(ours, theirs)
+    error = gradients.check_gradient(wave, x, step=step)
+    assert error == lesson["check_gradient"](wave, x, step=step)
+    assert error < 0.01
 
 
-@pytest.mark.parametrize("seed", range(3))
-def test_same_weights_in_same_gradients_out_for_the_network(lesson, tapes, seed):
-    weights = lesson["start_weights"](np.random.default_rng(seed))
-    x, y = lesson["train_x"][:50], lesson["train_y"][:50]
-    found = []
-    for tape_class, node_class in tapes:
-        lesson["Node"] = node_class  # loss_on_small_tape wraps the batch in nodes
-        tape, nodes = tape_class(), [node_class(weight) for weight in weights]
-        loss = lesson["loss_on_small_tape"](tape, x, y, *nodes)
-        found.append((float(loss.value), tape.gradient(loss, nodes)))
-    lesson["Node"] = tapes[0][1]
-    (loss, theirs), (our_loss, ours) = found
-    assert loss == our_loss
-    for their, our, weight in zip(theirs, ours, weights, strict=True):
-        assert our.shape == weight.shape and our.dtype == np.float32
-        np.testing.assert_array_equal(their, our)
-
-    variables = [tf.Variable(weight) for weight in weights]
-    w1, b1, w2, b2 = variables
-    with tf.GradientTape() as tape:
-        outputs = tf.nn.relu(x @ w1 + b1) @ w2 + b2
-        tensorflow_loss = tf.reduce_mean(tf.reduce_sum((outputs - y) ** 2, axis=1))
-    assert our_loss == pytest.approx(float(tensorflow_loss), rel=1e-4)
-    for our, gradient in zip(ours, tape.gradient(tensorflow_loss, variables), strict=True):
-        assert np.abs(our - gradient).max() < 1e-4 * np.abs(gradient).max()
-
-
-def test_both_have_the_same_operations(lesson):
-    def methods(tape_class):
-        return {
-            name: list(inspect.signature(method).parameters)
-            for name, method in inspect.getmembers(tape_class, inspect.isfunction)
-            if not name.startswith("_")
-        }
-
-    assert methods(lesson["SmallTape"]) == methods(helper.SmallTape)
-    assert set(methods(helper.SmallTape)) == {
-        "note", "add", "multiply", "matmul", "relu", "sum", "gradient"
-    }  # fmt: skip
-
-
-def test_the_tape_has_some_50_lines():
-    starts = ("class Node:", "def sum_to_shape(", "class SmallTape:")
-    sources = [cell.source for cell in CELLS if cell.source.startswith(starts)]
-    assert len(sources) == 3
-    lines = [source.split("\n\n\nprint(")[0].count("\n") + 1 for source in sources]
-    assert 45 <= sum(lines) <= 55
-    assert any("some 50 lines" in cell.source for cell in CELLS)
-
-
-# ---------------------------------------------------------------- the first diagram
-
-
-def last_number(text):
-    return float(re.findall(r"-?\d+(?:\.\d+)?", text)[-1])
-
-
-def test_the_drawn_numbers_are_right(lesson):
-    drawn = lesson_code("05", "nodes", "edges")
-    numbers = {name: last_number(node["label"]) for name, node in drawn["nodes"].items()}
-    tape = helper.SmallTape()
-    made = {name: helper.Node(numbers[name]) for name in ("a", "b")}
-    made["u"] = tape.add(made["a"], made["b"])
-    made["y"] = tape.multiply(made["u"], made["b"])
-    assert numbers == {name: float(node.value) for name, node in made.items()}
-
-    names = list(made)
-    gradients = dict(zip(names, tape.gradient(made["y"], list(made.values())), strict=True))
-    for name, node in drawn["nodes"].items():
-        assert last_number(node["note"]) == float(gradients[name]), name
-
-    by_node = {node: name for name, node in made.items()}
-    shares = {
-        (by_node[source], by_node[result]): float(pullback(gradients[by_node[result]]))
-        for result, inputs in tape.notes
-        for source, pullback in inputs
-    }
-    assert {(a, b): last_number(label) for a, b, label in drawn["edges"]} == shares
-    # What arrives at a node is the sum of what its note says.
-    total = drawn["nodes"]["b"]["note"].removeprefix("gradient ").split(" = ")[0]
-    assert sorted(map(float, total.split(" + "))) == sorted(
-        share for (source, _), share in shares.items() if source == "b"
-    )
-
-
-def test_the_notes_of_exercise_1_are_those_of_the_diagram():
-    assert lesson_05.STEPS[:2] == [("u", [("a", 1.0), ("b", 1.0)]), ("y", [("u", 3.0), ("b", 5.0)])]
-    shown = lesson_05.walk_back.statement
-    for name, inputs in lesson_05.STEPS[:2]:
-        assert f'("{name}", {inputs})'.replace("'", '"') in shown
-
-
-# ---------------------------------------------------------------- claims beyond the notebook
+def test_helper_and_lesson_agree_where_there_is_no_slope(lesson):
+    assert lesson["STEPS"] == gradients.STEPS
+    for check in (gradients.check_gradient, lesson["check_gradient"]):
+        assert check(lambda x: 0.0 * x, 2.0) == 0.0
+        with pytest.raises(ValueError, match=r"function: the tape's gradient is None"):
+            check(tf.round, 2.0)
 
 
 @pytest.fixture(scope="module")
-def modes():
-    return lesson_code("05", "chain", "gradient_by_reverse", "slope_along", "gradient_by_forward")
+def downhill():
+    return lesson_code("05", "X", "walk", "absolute")
 
 
-@pytest.mark.parametrize("size", [1, 2, 7, 40])
-def test_reverse_is_one_pass_and_forward_one_an_input(modes, size, monkeypatch):
-    passes = []
-    one_pass = modes["slope_along"]
-
-    def counted(x, direction):
-        passes.append(direction.numpy().tolist())
-        return one_pass(x, direction)
-
-    monkeypatch.setitem(modes, "slope_along", counted)
-    x = tf.constant(np.linspace(-1, 1, size), tf.float32)
-    forward = modes["gradient_by_forward"](x)
-    assert passes == np.eye(size).tolist()
-    np.testing.assert_allclose(forward, modes["gradient_by_reverse"](x), atol=1e-5)
-    assert one_pass.experimental_get_tracing_count() == 1
-    assert modes["gradient_by_reverse"].experimental_get_tracing_count() == 1
+@pytest.mark.parametrize("start", np.random.default_rng(0).uniform(-50, 50, size=20))
+def test_a_walk_on_the_absolute_value_ends_in_a_jump_of_three(downhill, start):
+    positions = downhill["walk"](float(start), steps=40, loss=downhill["absolute"])
+    low, high = sorted(positions[-2:])
+    assert high - low == pytest.approx(3, abs=1e-4) and low < 2 < high
+    assert positions[-1] == pytest.approx(positions[-3], abs=1e-4)
 
 
-@pytest.fixture(scope="module")
-def valley():
-    return lesson_code("05", "rosenbrock", "slope_and_curvature", "newton", "descend")
+@pytest.mark.parametrize("steps", range(1, 10))
+def test_every_start_a_multiple_of_three_away_arrives_and_stays(downhill, steps):
+    for start in (2.0 + 3 * steps, 2.0 - 3 * steps):
+        positions = downhill["walk"](start, steps=steps + 3, loss=downhill["absolute"])
+        assert positions[steps - 1] != 2.0 and positions[steps:] == [2.0] * 4
 
 
-@pytest.mark.parametrize("point", [(1.0, 1.0), (-1.2, 1.0), (0.3, -2.0)])
-def test_slope_and_curvature_of_the_valley(valley, point):
-    slope, hessian = valley["slope_and_curvature"](tf.constant(point, tf.float64))
-    x, y = point
-    expected = [-2 * (1 - x) - 400 * x * (y - x**2), 200 * (y - x**2)]
-    curvature = [[2 - 400 * y + 1200 * x**2, -400 * x], [-400 * x, 200]]
-    np.testing.assert_allclose(slope, expected, atol=1e-9)
-    np.testing.assert_allclose(hessian, curvature, atol=1e-9)
+# ---------------------------------------------------------------- exercise 05.4
+
+MENDED = {
+    3: "        x = tf.constant(images.numpy() / 255.0, tf.float32)",
+    5: "        scale = tf.constant(28.0)",
+    7: "        history.append(0.0)",
+    8: "        guesses = scores",
+    10: "        shares = tf.abs(errors)",
+}
 
 
-def test_eager_jacobians_trace_at_each_call_and_compiled_ones_do_not():
-    lesson = lesson_code("05", "jacobian_of_product_and_sum")
-    compiled = lesson["jacobian_of_product_and_sum"]
-    messages = []
-    handler = logging.Handler()
-    handler.emit = lambda record: messages.append(record.getMessage())
-    logger, level = tf.get_logger(), tf.get_logger().level
-    logger.addHandler(handler)
-    logger.setLevel(logging.WARNING)
-    try:
-        for _ in range(8):
-            compiled(tf.constant([3.0, 5.0]))
-        assert messages == [] and compiled.experimental_get_tracing_count() == 1
-        for _ in range(8):
-            compiled.python_function(tf.constant([3.0, 5.0]))
-        assert "pfor" in messages[0] and "triggered tf.function retracing" in messages[0]
-    finally:
-        logger.removeHandler(handler)
-        logger.setLevel(level)
+def run_program(replaced=()):
+    """Run the program of exercise 05.4 with some of its lines mended; return the gradient."""
+    lines = lesson_05.PROGRAM.splitlines()
+    for number in replaced:
+        assert lines[number - 1] != MENDED[number]
+        lines[number - 1] = MENDED[number]
+    namespace = {"tf": tf, "np": np}
+    exec("\n".join(lines), namespace)
+    rng = np.random.default_rng(0)
+    w = tf.Variable(rng.normal(size=784).astype(np.float32) * 5)
+    images = tf.constant(rng.integers(0, 256, size=(6, 28, 28)), tf.uint8)
+    labels = tf.constant([0.0, 1.0, 2.0, 3.0, 4.0, 5.0])
+    return namespace["training_gradient"](w, images, labels, [])
 
 
-def test_newton_arrives_from_other_starts_too(valley):
-    for start in ((-1.2, 1.0), (0.0, 0.0), (2.0, -1.0), (-2.0, 3.0)):
-        point = tf.constant(start, tf.float64)
-        for _ in range(12):
-            point = valley["newton"](point)
-        np.testing.assert_allclose(point, [1.0, 1.0], atol=1e-6)
+def test_the_program_of_the_exercise_returns_none_because_of_that_line_alone():
+    suspicious = set(MENDED)
+    assert run_program() is None
+    assert run_program(suspicious - {lesson_05.GUILTY}) is None
+    gradient = run_program([lesson_05.GUILTY])
+    assert gradient.shape == (784,) and np.abs(gradient).max() > 0
 
 
-@pytest.mark.parametrize("rate", [0.0005, 0.001, 0.0015, 0.002, 0.0025, 0.003])
-def test_no_learning_rate_brings_gradient_descent_to_the_minimum(valley, rate):
-    start = tf.constant([-1.2, 1.0], tf.float64)
-    path = valley["descend"](start, tf.constant(rate, tf.float64)).numpy()
-    assert path.shape == (3001, 2) and np.isfinite(path).all()
-    np.testing.assert_array_equal(path[0], start)
-    assert 0.01 < np.linalg.norm(path[-1] - 1) < np.linalg.norm(path[0] - 1)
-
-
-@pytest.mark.parametrize("x", [-100.0, -5.0, 0.0, 1e-4, 5.0, 100.0])
-def test_softplus_has_the_right_value_and_slope_everywhere(x):
-    lesson = lesson_code("05", "rewritten_softplus", "naive_softplus", "softplus")
-    point = tf.constant(x)
-    with tf.GradientTape() as tape:
-        tape.watch(point)
-        y = lesson["softplus"](point)
-    slope = float(tape.gradient(y, point))
-    assert float(y) == pytest.approx(np.logaddexp(0.0, x), rel=1e-5, abs=1e-30)
-    assert slope == pytest.approx(1 / (1 + np.exp(-x)), rel=1e-5, abs=1e-30)
-
-
-def test_tensorflow_knows_the_pullbacks_of_hundreds_of_operations():
-    from tensorflow.python.framework import ops  # no public way leads there
-
-    entries = ops.gradient_registry._registry.values()
-    assert 300 < sum(entry["type"] is not None for entry in entries) < 1000
-
-
-def test_wrong_answers_cover_the_curriculum():
-    messages = {
-        exercise.id: [wrong.says for wrong in exercise.wrong] for exercise in lesson_05.EXERCISES
-    }
-    assert any("overwritten" in says for says in messages["05.1"])  # assigned instead of summed
-    assert any("outer" in says or "None" in says for says in messages["05.3"])
-    assert any("no gradient" in says for says in messages["05.4"])
+def test_every_line_of_the_program_has_its_answer():
+    count = len(lesson_05.PROGRAM.splitlines())
+    assert sorted([*lesson_05.INNOCENT, lesson_05.GUILTY]) == list(range(1, count + 1))

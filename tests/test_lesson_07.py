@@ -1,234 +1,286 @@
-"""What lesson 07 builds is what ``course_utils.convolution`` offers, and its claims hold."""
+"""What lesson 07 builds is what ``tape`` offers, and its drawn numbers are right."""
 
+import inspect
+import linecache
+import logging
+import re
+
+import nbformat
 import numpy as np
 import pytest
-from fresh_process import run_python
-from lesson_code import lesson_code
 
-from course_utils import convolution
+from course_utils.builders import tape as helper
 from course_utils.exercises import lesson_07
-from course_utils.exercises.engine import judge
 from course_utils.session import import_tensorflow
+from tools.lesson_code import NOTEBOOKS, lesson_code
 
 tf = import_tensorflow()
-from keras import layers  # noqa: E402
 
-BUILT = (
-    "output_size",
-    "pad_images",
-    "convolve",
-    "count_multiplications",
-    "max_pool",
-    "average_pool",
-    "global_average_pool",
-    "receptive_field",
-    "channel_statistics",
-    "normalise",
-    "NaiveBatchNorm",
-    "moving_averages",
-)
-IMAGES = np.random.default_rng(0).normal(size=(2, 9, 8, 3)).astype(np.float32)
-KERNEL = np.random.default_rng(1).normal(size=(3, 2, 3, 4)).astype(np.float32)
+(NOTEBOOK,) = NOTEBOOKS.glob("07_*.ipynb")
+CELLS = nbformat.read(NOTEBOOK, as_version=4).cells
+
+
+@pytest.fixture(scope="module", autouse=True)
+def sources():
+    """Let AutoGraph read the source of the cells, as it does in a notebook."""
+    for cell in CELLS:
+        name = f"{NOTEBOOK.name}:{cell.id}"
+        lines = cell.source.splitlines(keepends=True)
+        linecache.cache[name] = (len(cell.source), None, lines, name)
 
 
 @pytest.fixture(scope="module")
 def lesson():
-    # Cells that define some of these also use them on what earlier cells leave behind.
-    earlier = ("upright_edges", "patch", "slide", "lying_edges", "rng", "mix")
-    later = ("stacks", "train_images", "maps", "steps")
-    return lesson_code("07", *earlier, *BUILT, *later)
+    names = ("Node", "sum_to_shape", "SmallTape", "flatten", "start_weights")
+    return lesson_code("07", *names)
 
 
-def alike(ours, theirs):
-    assert ours.dtype == theirs.dtype and ours.shape == theirs.shape
-    np.testing.assert_array_equal(ours, theirs)
+@pytest.fixture(scope="module")
+def tapes(lesson):
+    """Return the tape of the lesson and the helper's, each with its nodes."""
+    return [(lesson["SmallTape"], lesson["Node"]), (helper.SmallTape, helper.Node)]
 
 
-@pytest.mark.parametrize("padding", ["valid", "same"])
-@pytest.mark.parametrize("stride", [1, 2, 3])
-def test_helper_and_lesson_convolve_pool_and_pad_alike(lesson, stride, padding):
-    options = {"stride": stride, "padding": padding}
-    bias = np.arange(4, dtype=np.float32)
-    alike(
-        convolution.convolve(IMAGES, KERNEL, **options),
-        lesson["convolve"](IMAGES, KERNEL, **options),
-    )
-    alike(
-        convolution.convolve(IMAGES, KERNEL, bias, **options),
-        lesson["convolve"](IMAGES, KERNEL, bias, **options),
-    )
-    for name in ("max_pool", "average_pool"):
-        for size in (1, 2, 3):
-            ours, theirs = getattr(convolution, name), lesson[name]
-            alike(ours(IMAGES, size, **options), theirs(IMAGES, size, **options))
-            alike(ours(IMAGES, size, padding=padding), theirs(IMAGES, size, padding=padding))
-    window = (3, 4)
-    alike(
-        convolution.pad_images(IMAGES, window, stride, padding, value=-1.0),
-        lesson["pad_images"](IMAGES, window, stride, padding, value=-1.0),
-    )
-    for size in range(7, 20):
-        ours = convolution.output_size(size, 3, stride, padding)
-        assert ours == lesson["output_size"](size, 3, stride, padding)
+# ---------------------------------------------------------------- one tape, written twice
 
-
-def test_helper_and_lesson_count_and_average_alike(lesson):
-    for options in ({}, {"stride": 2}, {"padding": "same"}, {"stride": 3, "padding": "same"}):
-        ours = convolution.count_multiplications((9, 8, 3), (3, 2, 3, 4), **options)
-        assert ours == lesson["count_multiplications"]((9, 8, 3), (3, 2, 3, 4), **options)
-    for windows in ([(3, 1)], [(3, 2), (2, 2), (5, 1)]):
-        assert convolution.receptive_field(windows) == lesson["receptive_field"](windows)
-    alike(convolution.global_average_pool(IMAGES), lesson["global_average_pool"](IMAGES))
-    alike(
-        convolution.moving_averages(IMAGES[0, 0, :, 0], 0.9, start=2.0),
-        lesson["moving_averages"](IMAGES[0, 0, :, 0].astype(np.float64), 0.9, start=2.0),
-    )
-
-
-def test_the_loops_count_what_the_formula_says(lesson):
-    answers, multiplications = lesson["slide"](IMAGES[0, :, :, 0], KERNEL[:, :, 0, 0])
-    shape, kernel_shape = (9, 8, 1), (3, 2, 1, 1)
-    assert multiplications == convolution.count_multiplications(shape, kernel_shape)
-    by_helper = convolution.convolve(IMAGES[:1, :, :, :1], KERNEL[:, :, :1, :1])
-    np.testing.assert_allclose(answers, by_helper[0, :, :, 0], atol=1e-5)
-
-
-@pytest.mark.parametrize("shape", [(7, 3), (4, 5, 5, 3)])
-def test_helper_and_lesson_normalise_alike(lesson, shape):
-    rng = np.random.default_rng(2)
-    ours = convolution.NaiveBatchNorm(3, momentum=0.8, epsilon=0.01)
-    theirs = lesson["NaiveBatchNorm"](3, momentum=0.8, epsilon=0.01)
-    gamma, beta = rng.normal(size=(2, 3)).astype(np.float32)
-    for layer in (ours, theirs):
-        layer.gamma, layer.beta = gamma, beta
-    for _ in range(3):
-        x = rng.normal(3.0, 2.0, size=shape).astype(np.float32)
-        for a, b in zip(
-            convolution.channel_statistics(x), lesson["channel_statistics"](x), strict=True
-        ):
-            alike(a, b)
-        np.testing.assert_allclose(ours(x, training=True), theirs(x, training=True), rtol=1e-6)
-        alike(ours.moving_mean, theirs.moving_mean)
-        alike(ours.moving_variance, theirs.moving_variance)
-    np.testing.assert_allclose(ours(x), theirs(x), rtol=1e-6)
-
-
-# ---------------------------------------------------------------- claims of the prose
-
-
-def test_a_rank_of_three_never_gives_a_result():
-    program = (
-        "import numpy as np, tensorflow as tf\n"
-        "ones = np.ones((3, 3, 1, 1), 'float32')\n"
-        "tf.nn.conv2d(np.ones((10, 28, 28), 'float32'), ones, 1, 'SAME')\n"
-    )
-    done = run_python(program, check=False)
-    assert done.returncode != 0
-
-
-# ---------------------------------------------------------------- exercises
-
-EXERCISES = {exercise.id: exercise for exercise in lesson_07.EXERCISES}
-
-
-@pytest.mark.parametrize("multiplier", [1, 2])
-def test_depthwise_reference_is_tensorflow_and_keras(multiplier):
-    kernels = np.random.default_rng(3).normal(size=(3, 3, 3, multiplier)).astype(np.float32)
-    ours = lesson_07.depthwise(IMAGES, kernels)
-    theirs = tf.nn.depthwise_conv2d(IMAGES, kernels, strides=[1, 1, 1, 1], padding="VALID")
-    np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-4)
-    layer = layers.DepthwiseConv2D(3, depth_multiplier=multiplier, use_bias=False)
-    layer.build(IMAGES.shape)
-    layer.set_weights([kernels])
-    np.testing.assert_allclose(ours, layer(IMAGES), rtol=1e-4, atol=1e-4)
-
-
-@pytest.mark.parametrize("case", lesson_07.FACTS_CASES)
-def test_facts_reference_is_keras(case):
-    input_shape, filters, size, stride, padding = case
-    layer = layers.Conv2D(filters, size, strides=stride, padding=padding)
-    output = layer(np.zeros((1, *input_shape), np.float32))
-    assert lesson_07.layer_facts(*case) == (tuple(output.shape[1:]), layer.count_params())
-
-
-def test_fold_reference_makes_one_layer_of_two():
-    rng = np.random.default_rng(4)
-    conv, norm = layers.Conv2D(5, 3), layers.BatchNormalization(epsilon=0.01)
-    conv.build(IMAGES.shape)
-    norm.build((None, 7, 6, 5))
-    conv.set_weights([rng.normal(size=(3, 3, 3, 5)), rng.normal(size=5)])
-    gamma, beta, mean = rng.normal(size=(3, 5))
-    variance = rng.uniform(0.1, 2.0, size=5)
-    norm.set_weights([gamma, beta, mean, variance])
-    expected = norm(conv(IMAGES), training=False)
-    kernel, bias = conv.get_weights()
-    folded = lesson_07.fold(kernel, bias, gamma, beta, mean, variance, 0.01)
-    np.testing.assert_allclose(
-        convolution.convolve(IMAGES, *folded), expected, rtol=1e-3, atol=1e-3
-    )
-
-
-def test_modes_reference_is_keras():
-    x = IMAGES * 3 + 1
-    layer = layers.BatchNormalization(momentum=0.9, center=False, scale=False)
-    layer.build(x.shape)
-    mean, variance = np.array([1.0, 2.0, 3.0]), np.array([4.0, 5.0, 6.0])
-    layer.set_weights([mean, variance])
-    for training in (False, True):
-        y, new_mean, new_variance = lesson_07.normalise_batch(x, mean, variance, training)
-        np.testing.assert_allclose(y, layer(x, training=training), rtol=1e-3, atol=1e-3)
-        np.testing.assert_allclose(new_mean, layer.moving_mean, rtol=1e-4)
-        np.testing.assert_allclose(new_variance, layer.moving_variance, rtol=1e-4)
-
-
-def test_the_mixed_up_function_of_the_statement_is_refused():
-    exercise = EXERCISES["07.4"]
-    code = exercise.statement.split("```python\n")[1].split("```")[0]
-    namespace = {"np": np}
-    exec(code, namespace)
-    verdict = judge(exercise, namespace["normalise_batch"])
-    assert verdict.status == verdict.NOT_YET
-    assert "Over which axes" in verdict.message
-
-
-OTHER_RIGHT_ANSWERS = {
-    "one row": ("07.1", [[0, 0, 0], [-1, 2, -1], [0, 0, 0]]),
-    "a tensor": ("07.1", tf.constant([[-1.0, 2, -1], [-2, 4, -2], [-1, 2, -1]])),
-    "scaled": ("07.1", np.array(lesson_07.STROKES) / 3000),
-    "a list for the shape": (
-        "07.2",
-        lambda *case: (list(lesson_07.layer_facts(*case)[0]), lesson_07.layer_facts(*case)[1]),
+COMPUTATIONS = {
+    "a value used twice": (lambda tape, a, b: tape.multiply(tape.add(a, b), b), [(), ()]),
+    "a scalar and a matrix": (lambda tape, a, b: tape.multiply(a, tape.add(b, a)), [(), (2, 3)]),
+    "a bias": (lambda tape, x, b: tape.relu(tape.add(x, b)), [(5, 3), (3,)]),
+    "a column and a row": (lambda tape, a, b: tape.multiply(a, b), [(4, 1), (1, 3)]),
+    "three axes": (lambda tape, a, b: tape.add(a, tape.multiply(a, b)), [(4, 2, 3), (2, 1)]),
+    "products of matrices": (
+        lambda tape, a, b: tape.sum(tape.matmul(tape.matmul(a, b), a)),
+        [(2, 3), (3, 2)],
     ),
-    "tensorflow": (
-        "07.3",
-        lambda images, kernels: tf.nn.depthwise_conv2d(images, kernels, [1, 1, 1, 1], "VALID"),
-    ),
-    "tensors": (
-        "07.4",
-        lambda *args: [tf.constant(part) for part in lesson_07.normalise_batch(*args)],
-    ),
-    "folded tensors": ("07.5", lambda *args: [tf.constant(part) for part in lesson_07.fold(*args)]),
+    "no path": (lambda tape, a, b: tape.sum(tape.relu(a)), [(3,), (3,)]),
 }
 
 
-@pytest.mark.parametrize("name", OTHER_RIGHT_ANSWERS)
-def test_other_right_answers_pass(name):
-    exercise_id, answer = OTHER_RIGHT_ANSWERS[name]
-    verdict = judge(EXERCISES[exercise_id], answer)
-    assert verdict.status == verdict.CORRECT, verdict
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", COMPUTATIONS)
+def test_same_values_and_gradients_to_the_last_bit(tapes, name, dtype):
+    compute, shapes = COMPUTATIONS[name]
+    rng = np.random.default_rng(7)
+    values = [rng.normal(size=shape).astype(dtype) for shape in shapes]
+    found = []
+    for tape_class, node_class in tapes:
+        tape, nodes = tape_class(), [node_class(value) for value in values]
+        target = compute(tape, *nodes)
+        found.append((target.value, tape.gradient(target, nodes)))
+    (value, theirs), (our_value, ours) = found
+    assert value.dtype == our_value.dtype == dtype
+    np.testing.assert_array_equal(value, our_value)
+    for their, our in zip(theirs, ours, strict=True):
+        assert (their is None) == (our is None)
+        if our is not None:
+            assert np.dtype(their.dtype) == our.dtype == dtype
+            np.testing.assert_array_equal(their, our)
+    assert (ours[1] is None) == (name == "no path")
 
 
-@pytest.mark.parametrize("exercise", EXERCISES.values(), ids=EXERCISES)
-def test_each_wrong_answer_earns_its_own_message(exercise):
+@pytest.mark.parametrize("shape", [(), (3,), (1,), (2, 3), (1, 3), (2, 1), (5, 2, 3), (5, 1, 1)])
+def test_both_sum_a_gradient_back_alike(lesson, shape):
+    gradient = np.random.default_rng(0).normal(size=(5, 2, 3))
+    ours, theirs = helper.sum_to_shape(gradient, shape), lesson["sum_to_shape"](gradient, shape)
+    assert ours.shape == theirs.shape == shape
+    np.testing.assert_array_equal(ours, theirs)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_same_weights_in_same_gradients_out_for_the_network(lesson, tapes, seed):
+    weights = lesson["start_weights"](np.random.default_rng(seed))
+    x, y = lesson["train_x"][:50], lesson["train_y"][:50]
+    found = []
+    for tape_class, node_class in tapes:
+        lesson["Node"] = node_class  # loss_on_small_tape wraps the batch in nodes
+        tape, nodes = tape_class(), [node_class(weight) for weight in weights]
+        loss = lesson["loss_on_small_tape"](tape, x, y, *nodes)
+        found.append((float(loss.value), tape.gradient(loss, nodes)))
+    lesson["Node"] = tapes[0][1]
+    (loss, theirs), (our_loss, ours) = found
+    assert loss == our_loss
+    for their, our, weight in zip(theirs, ours, weights, strict=True):
+        assert our.shape == weight.shape and our.dtype == np.float32
+        np.testing.assert_array_equal(their, our)
+
+    variables = [tf.Variable(weight) for weight in weights]
+    w1, b1, w2, b2 = variables
+    with tf.GradientTape() as tape:
+        outputs = tf.nn.relu(x @ w1 + b1) @ w2 + b2
+        tensorflow_loss = tf.reduce_mean(tf.reduce_sum((outputs - y) ** 2, axis=1))
+    assert our_loss == pytest.approx(float(tensorflow_loss), rel=1e-4)
+    for our, gradient in zip(ours, tape.gradient(tensorflow_loss, variables), strict=True):
+        assert np.abs(our - gradient).max() < 1e-4 * np.abs(gradient).max()
+
+
+def test_both_have_the_same_operations(lesson):
+    def methods(tape_class):
+        return {
+            name: list(inspect.signature(method).parameters)
+            for name, method in inspect.getmembers(tape_class, inspect.isfunction)
+            if not name.startswith("_")
+        }
+
+    assert methods(lesson["SmallTape"]) == methods(helper.SmallTape)
+    assert set(methods(helper.SmallTape)) == {
+        "note", "add", "multiply", "matmul", "relu", "sum", "gradient"
+    }  # fmt: skip
+
+
+def test_the_tape_has_some_50_lines():
+    starts = ("class Node:", "def sum_to_shape(", "class SmallTape:")
+    sources = [cell.source for cell in CELLS if cell.source.startswith(starts)]
+    assert len(sources) == 3
+    lines = [source.split("\n\n\nprint(")[0].count("\n") + 1 for source in sources]
+    assert 45 <= sum(lines) <= 55
+    assert any("some 50 lines" in cell.source for cell in CELLS)
+
+
+# ---------------------------------------------------------------- the first diagram
+
+
+def last_number(text):
+    return float(re.findall(r"-?\d+(?:\.\d+)?", text)[-1])
+
+
+def test_the_drawn_numbers_are_right(lesson):
+    drawn = lesson_code("07", "nodes", "edges")
+    numbers = {name: last_number(node["label"]) for name, node in drawn["nodes"].items()}
+    tape = helper.SmallTape()
+    made = {name: helper.Node(numbers[name]) for name in ("a", "b")}
+    made["u"] = tape.add(made["a"], made["b"])
+    made["y"] = tape.multiply(made["u"], made["b"])
+    assert numbers == {name: float(node.value) for name, node in made.items()}
+
+    names = list(made)
+    gradients = dict(zip(names, tape.gradient(made["y"], list(made.values())), strict=True))
+    for name, node in drawn["nodes"].items():
+        assert last_number(node["note"]) == float(gradients[name]), name
+
+    by_node = {node: name for name, node in made.items()}
+    shares = {
+        (by_node[source], by_node[result]): float(pullback(gradients[by_node[result]]))
+        for result, inputs in tape.notes
+        for source, pullback in inputs
+    }
+    assert {(a, b): last_number(label) for a, b, label in drawn["edges"]} == shares
+    # What arrives at a node is the sum of what its note says.
+    total = drawn["nodes"]["b"]["note"].removeprefix("gradient ").split(" = ")[0]
+    assert sorted(map(float, total.split(" + "))) == sorted(
+        share for (source, _), share in shares.items() if source == "b"
+    )
+
+
+def test_the_notes_of_exercise_1_are_those_of_the_diagram():
+    assert lesson_07.STEPS[:2] == [("u", [("a", 1.0), ("b", 1.0)]), ("y", [("u", 3.0), ("b", 5.0)])]
+    shown = lesson_07.walk_back.statement
+    for name, inputs in lesson_07.STEPS[:2]:
+        assert f'("{name}", {inputs})'.replace("'", '"') in shown
+
+
+# ---------------------------------------------------------------- claims beyond the notebook
+
+
+@pytest.fixture(scope="module")
+def modes():
+    return lesson_code("07", "chain", "gradient_by_reverse", "slope_along", "gradient_by_forward")
+
+
+@pytest.mark.parametrize("size", [1, 2, 7, 40])
+def test_reverse_is_one_pass_and_forward_one_an_input(modes, size, monkeypatch):
+    passes = []
+    one_pass = modes["slope_along"]
+
+    def counted(x, direction):
+        passes.append(direction.numpy().tolist())
+        return one_pass(x, direction)
+
+    monkeypatch.setitem(modes, "slope_along", counted)
+    x = tf.constant(np.linspace(-1, 1, size), tf.float32)
+    forward = modes["gradient_by_forward"](x)
+    assert passes == np.eye(size).tolist()
+    np.testing.assert_allclose(forward, modes["gradient_by_reverse"](x), atol=1e-5)
+    assert one_pass.experimental_get_tracing_count() == 1
+    assert modes["gradient_by_reverse"].experimental_get_tracing_count() == 1
+
+
+@pytest.fixture(scope="module")
+def valley():
+    return lesson_code("07", "rosenbrock", "slope_and_curvature", "newton", "descend")
+
+
+@pytest.mark.parametrize("point", [(1.0, 1.0), (-1.2, 1.0), (0.3, -2.0)])
+def test_slope_and_curvature_of_the_valley(valley, point):
+    slope, hessian = valley["slope_and_curvature"](tf.constant(point, tf.float64))
+    x, y = point
+    expected = [-2 * (1 - x) - 400 * x * (y - x**2), 200 * (y - x**2)]
+    curvature = [[2 - 400 * y + 1200 * x**2, -400 * x], [-400 * x, 200]]
+    np.testing.assert_allclose(slope, expected, atol=1e-9)
+    np.testing.assert_allclose(hessian, curvature, atol=1e-9)
+
+
+def test_eager_jacobians_trace_at_each_call_and_compiled_ones_do_not():
+    lesson = lesson_code("07", "jacobian_of_product_and_sum")
+    compiled = lesson["jacobian_of_product_and_sum"]
     messages = []
-    for wrong in exercise.wrong:
-        verdict = judge(exercise, wrong.answer)
-        assert verdict.status == verdict.NOT_YET and wrong.says in verdict.message, verdict
-        messages.append(verdict.message)
-    assert len(set(messages)) == len(messages) >= 3
-    assert judge(exercise, exercise.reference).status == "Correct."
+    handler = logging.Handler()
+    handler.emit = lambda record: messages.append(record.getMessage())
+    logger, level = tf.get_logger(), tf.get_logger().level
+    logger.addHandler(handler)
+    logger.setLevel(logging.WARNING)
+    try:
+        for _ in range(8):
+            compiled(tf.constant([3.0, 5.0]))
+        assert messages == [] and compiled.experimental_get_tracing_count() == 1
+        for _ in range(8):
+            compiled.python_function(tf.constant([3.0, 5.0]))
+        assert "pfor" in messages[0] and "triggered tf.function retracing" in messages[0]
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)
 
 
-@pytest.mark.parametrize("kernel", [np.full((3, 3), np.nan), np.zeros((3, 3)), [["a"] * 3] * 3, 7])
-def test_odd_kernels_are_judged(kernel):
-    assert judge(EXERCISES["07.1"], kernel).status == "Not yet."
+def test_newton_arrives_from_other_starts_too(valley):
+    for start in ((-1.2, 1.0), (0.0, 0.0), (2.0, -1.0), (-2.0, 3.0)):
+        point = tf.constant(start, tf.float64)
+        for _ in range(12):
+            point = valley["newton"](point)
+        np.testing.assert_allclose(point, [1.0, 1.0], atol=1e-6)
+
+
+@pytest.mark.parametrize("rate", [0.0005, 0.001, 0.0015, 0.002, 0.0025, 0.003])
+def test_no_learning_rate_brings_gradient_descent_to_the_minimum(valley, rate):
+    start = tf.constant([-1.2, 1.0], tf.float64)
+    path = valley["descend"](start, tf.constant(rate, tf.float64)).numpy()
+    assert path.shape == (3001, 2) and np.isfinite(path).all()
+    np.testing.assert_array_equal(path[0], start)
+    assert 0.01 < np.linalg.norm(path[-1] - 1) < np.linalg.norm(path[0] - 1)
+
+
+@pytest.mark.parametrize("x", [-100.0, -5.0, 0.0, 1e-4, 5.0, 100.0])
+def test_softplus_has_the_right_value_and_slope_everywhere(x):
+    lesson = lesson_code("07", "rewritten_softplus", "naive_softplus", "softplus")
+    point = tf.constant(x)
+    with tf.GradientTape() as tape:
+        tape.watch(point)
+        y = lesson["softplus"](point)
+    slope = float(tape.gradient(y, point))
+    assert float(y) == pytest.approx(np.logaddexp(0.0, x), rel=1e-5, abs=1e-30)
+    assert slope == pytest.approx(1 / (1 + np.exp(-x)), rel=1e-5, abs=1e-30)
+
+
+def test_tensorflow_knows_the_pullbacks_of_hundreds_of_operations():
+    from tensorflow.python.framework import ops  # no public way leads there
+
+    entries = ops.gradient_registry._registry.values()
+    assert 300 < sum(entry["type"] is not None for entry in entries) < 1000
+
+
+def test_wrong_answers_cover_the_curriculum():
+    messages = {
+        exercise.id: [wrong.says for wrong in exercise.wrong] for exercise in lesson_07.EXERCISES
+    }
+    assert any("overwritten" in says for says in messages["07.1"])  # assigned instead of summed
+    assert any("outer" in says or "None" in says for says in messages["07.3"])
+    assert any("no gradient" in says for says in messages["07.4"])

@@ -1,294 +1,248 @@
-"""What lesson 08 builds is what the helpers offer, and its exercises judge fairly."""
+"""What lesson 08 builds is what ``from_scratch`` offers, and its claims can fail."""
 
-import inspect
-import os
-import re
-import shutil
-from pathlib import Path
+import ast
+import collections
+import itertools
+import math
 
+import nbformat
 import numpy as np
 import pytest
-from fresh_process import run_python
-from lesson_code import NOTEBOOKS, lesson_code
 
-from course_utils import models
-from course_utils.diagrams import show_model
+from course_utils.builders import from_scratch
 from course_utils.exercises import lesson_08
-from course_utils.exercises.engine import Verdict, judge
+from course_utils.exercises.engine import judge
 from course_utils.session import import_tensorflow
+from tools.lesson_code import NOTEBOOKS, lesson_code
+from tools.seeds import lesson_08 as seeds
 
 tf = import_tensorflow()
-
 import keras  # noqa: E402
-from keras import layers  # noqa: E402
 
-ROOT = Path(__file__).resolve().parents[1]
-CELLS = ("two_eyes", "digits", "train_images", "as_list", "added", "called", "same")
-CELLS += ("draw_layers", "build_mlp", "mlp", "build_cnn", "cnn", "skipping", "told", "is_chain")
+BUILT = (
+    "published",
+    "centred",
+    "NaiveDense",
+    "NaiveSequential",
+    "cross_entropy",
+    "BatchGenerator",
+    "update_weights",
+    "one_training_step",
+    "accuracy",
+    "fit",
+    "Momentum",
+    "Adam",
+)
+RNG = np.random.default_rng(6)
+IMAGES = RNG.uniform(size=(70, 12)).astype(np.float32)
+LABELS = RNG.integers(0, 4, size=70)
 
 
 @pytest.fixture(scope="module")
 def lesson():
-    keras.utils.clear_session()
-    return lesson_code("08", *CELLS)
+    return lesson_code("08", *BUILT, "naive_softmax", "softmax", "loss_from_probabilities")
+
+
+def two_networks(lesson):
+    """Return the helper's network and the lesson's, with the same weights."""
+    networks = []
+    for names in (vars(from_scratch), lesson):
+        dense, sequential = names["NaiveDense"], names["NaiveSequential"]
+        networks.append(sequential([dense(12, 8, tf.nn.relu), dense(8, 4)]))
+    for ours, theirs in zip(*(network.weights for network in networks), strict=True):
+        theirs.assign(ours)
+    return networks
+
+
+def assert_same_weights(ours, theirs):
+    for weight, other in zip(ours.weights, theirs.weights, strict=True):
+        np.testing.assert_allclose(weight, other, atol=1e-6)
 
 
 # ---------------------------------------------------------------- helper and lesson
 
-OPTIONS = {
-    "build_mlp": [
-        {},
-        {"hidden": ()},
-        {"hidden": (7, 6, 5), "classes": 3, "output_activation": "softmax"},
-        {"input_shape": (5, 4, 3), "output_activation": "sigmoid"},
-    ],
-    "build_cnn": [
-        {},
-        {"filters": (3,), "hidden": 5, "classes": 4, "output_activation": "softmax"},
-        {"input_shape": (17, 9, 2), "filters": (2, 3, 4)},
-    ],
-}
+
+def test_helper_and_lesson_start_alike(lesson):
+    for name in ("published", "centred"):
+        values = []
+        for function in (getattr(from_scratch, name), lesson[name]):
+            keras.utils.set_random_seed(3)
+            values.append(function((20, 30)))
+        np.testing.assert_array_equal(*values)
 
 
-@pytest.mark.parametrize("name", OPTIONS)
-def test_helper_and_lesson_build_the_same_model(lesson, name):
-    for options in OPTIONS[name]:
-        ours, theirs = getattr(models, name)(**options), lesson[name](**options)
-        assert show_model(ours).text == show_model(theirs).text
-        theirs.set_weights(ours.get_weights())
-        images = np.random.default_rng(0).uniform(size=(4, *ours.input_shape[1:]))
-        np.testing.assert_array_equal(ours(images), theirs(images))
+def test_helper_and_lesson_answer_alike(lesson):
+    ours, theirs = two_networks(lesson)
+    assert [weight.shape for weight in ours.weights] == [weight.shape for weight in theirs.weights]
+    np.testing.assert_array_equal(ours(IMAGES), theirs(IMAGES))
+    assert from_scratch.accuracy(ours, IMAGES, LABELS) == lesson["accuracy"](theirs, IMAGES, LABELS)
+    for layer in (from_scratch.NaiveDense, lesson["NaiveDense"]):
+        made = layer(3, 2, initial=tf.zeros)
+        assert not np.any(made.W) and not np.any(made.b) and made.activation is None
 
 
-@pytest.mark.parametrize("name", OPTIONS)
-def test_helper_and_lesson_have_the_same_arguments(lesson, name):
-    ours, theirs = getattr(models, name), lesson[name]
-
-    def arguments(function):
-        parameters = inspect.signature(function).parameters.values()
-        return [(parameter.name, parameter.default, parameter.kind) for parameter in parameters]
-
-    assert arguments(ours) == arguments(theirs)
+@pytest.mark.parametrize("size", [0.1, 10.0, 1e5])
+def test_helper_and_lesson_lose_alike(lesson, size):
+    logits = tf.constant(size * RNG.normal(size=(70, 4)), tf.float32)
+    ours = from_scratch.cross_entropy(LABELS, logits)
+    np.testing.assert_array_equal(ours, lesson["cross_entropy"](LABELS, logits))
+    np.testing.assert_allclose(lesson["softmax"](logits), tf.nn.softmax(logits), atol=1e-6)
 
 
-def arrows_of(model):
-    """Return the arrows and boxes that show_model draws, read from its words."""
-    boxes, arrows = {}, set()
-    for line in show_model(model).text.splitlines()[1:]:
-        box, _, sources = line.strip().partition(" <- ")
-        name, kind, shape = re.match(r"(\S+) \((\w+)[^)]*\) (\(.*\))", box).groups()
-        boxes[name] = f"{kind} {shape}"
-        arrows |= {(source, name) for source in sources.split(", ") if source}
-    return boxes, arrows
+@pytest.mark.parametrize("batch_size", [1, 32, 70, 100])
+def test_helper_and_lesson_cut_alike(lesson, batch_size):
+    ours = from_scratch.BatchGenerator(IMAGES, LABELS, batch_size)
+    theirs = lesson["BatchGenerator"](IMAGES, LABELS, batch_size)
+    assert ours.num_batches == theirs.num_batches
+    for batch, other in zip(ours, theirs, strict=True):
+        np.testing.assert_array_equal(batch[0], other[0])
+        np.testing.assert_array_equal(batch[1], other[1])
 
 
-@pytest.mark.parametrize("name", ["two_eyes", "called", "cnn", "skipping", "told"])
-def test_helper_and_lesson_draw_the_same_graph(lesson, name, monkeypatch):
-    drawn = {}
+@pytest.mark.parametrize("rule", ["update_weights", "Momentum", "Adam"])
+def test_helper_and_lesson_step_and_fit_alike(lesson, rule):
+    networks = two_networks(lesson)
+    histories = []
+    for network, names in zip(networks, (vars(from_scratch), lesson), strict=True):
+        update = names[rule] if rule == "update_weights" else names[rule]()
+        options = {"learning_rate": 0.05, "update": update}
+        first = names["one_training_step"](network, IMAGES[:9], LABELS[:9], **options)
+        history = names["fit"](
+            network,
+            IMAGES,
+            LABELS,
+            epochs=3,
+            batch_size=32,
+            loss_function=lesson["loss_from_probabilities"],
+            validation_data=(IMAGES[:30], LABELS[:30]),
+            **options,
+        )
+        assert set(history) == {"loss", "val_accuracy"}
+        histories.append([float(first), *history["loss"], *history["val_accuracy"]])
+    np.testing.assert_allclose(*histories, rtol=1e-5)
+    assert_same_weights(*networks)
 
-    def note(nodes, edges, title):
-        drawn.update(nodes={key: node["note"] for key, node in nodes.items()}, edges=set(edges))
 
-    monkeypatch.setitem(lesson, "draw_graph", note)
-    lesson["draw_layers"](lesson[name])
-    assert (drawn["nodes"], drawn["edges"]) == arrows_of(lesson[name])
-    assert len(drawn["edges"]) >= len(drawn["nodes"]) - 1
-
-
-def test_a_chain_is_told_from_a_graph(lesson):
-    is_chain = lesson["is_chain"]
-    assert is_chain(models.build_mlp()) and is_chain(models.build_cnn(filters=(2,)))
-    inputs = keras.Input((4,))
-    first = layers.Dense(4)(inputs)
-    assert not is_chain(keras.Model(inputs, layers.Add()([layers.Dense(4)(first), first])))
-    assert not is_chain(keras.Model(inputs, [layers.Dense(4)(first), first]))
-    assert not is_chain(keras.Model(inputs, layers.Dense(4)(first) + first))
-    assert not is_chain(keras.Model(inputs, layers.Dense(4)(first + 1.0)))
+def test_helper_and_lesson_have_the_same_defaults(lesson):
+    networks = two_networks(lesson)
+    histories = [
+        names["fit"](network, IMAGES, LABELS, epochs=2)
+        for network, names in zip(networks, (vars(from_scratch), lesson), strict=True)
+    ]
+    np.testing.assert_allclose(histories[0]["loss"], histories[1]["loss"], rtol=1e-5)
+    assert_same_weights(*networks)
 
 
 # ---------------------------------------------------------------- what the lesson promises
 
 
-def test_with_and_without_dot_the_lesson_says_the_same(tmp_path):
-    """The cell about Graphviz prints the same lines, whatever the PATH holds."""
-    code = f"""
-import sys
-sys.path[:0] = [{str(ROOT)!r}, {str(ROOT / "tests")!r}]
-from lesson_code import lesson_code
-lesson_code("08", "two_eyes", "called", "keras_source", "without_dot")
-"""
-    fake = tmp_path / "bin"
-    fake.mkdir()
-    (fake / "dot").write_text("#!/bin/sh\nexit 1\n")
-    (fake / "dot").chmod(0o755)
-    folders = os.environ["PATH"].split(os.pathsep)
-    bare = [folder for folder in folders if not shutil.which("dot", path=folder)]
-    said = []
-    for path in ([str(fake), *folders], bare):
-        done = run_python(code, cwd=tmp_path, PATH=os.pathsep.join(path), TF_CPP_MIN_LOG_LEVEL="3")
-        lines = done.stdout.splitlines()
-        said.append(lines[lines.index("dot found: False") :])
-    assert said[0] == said[1]
-    assert "You must install graphviz" in said[0][1]
-    assert said[0][2] == "show_model drew it all the same: True"
-    assert [path.name for path in tmp_path.iterdir()] == ["bin"], "the lesson left a file"
-
-
-def test_no_cell_writes_a_file_or_trains_for_long():
+def test_no_keras_in_the_part_from_scratch():
     (path,) = NOTEBOOKS.glob("08_*.ipynb")
-    text = path.read_text(encoding="utf-8")
-    assert len(re.findall(r"epochs=(\d+)", text)) == 1
-    assert ".save(" not in text and "to_file" not in text
+    cells = nbformat.read(path, as_version=4).cells
+    titles = ["## Dense: a product, a sum, an activation", "## The same network in Keras"]
+    first, last = (
+        next(place for place, cell in enumerate(cells) if title in cell.source.splitlines())
+        for title in titles
+    )
+    part = [cell for cell in cells[first:last] if cell.cell_type == "code"]
+    assert len(part) > 30
+    for cell in part:
+        names = {node.id for node in ast.walk(ast.parse(cell.source)) if isinstance(node, ast.Name)}
+        if "class NaiveSequential" in cell.source:
+            names.discard("layers")  # an argument's name there
+        assert not names & {"keras", "layers"}, cell.source
 
 
-# ---------------------------------------------------------------- right in another way
+def test_each_claim_about_training_can_fail():
+    for name, holds in seeds.CLAIMS.items():
+        assert not holds(collections.defaultdict(lambda: math.nan)), name
 
 
-def verdict_of(number, answer):
-    (exercise,) = [one for one in lesson_08.EXERCISES if one.id == f"08.{number}"]
-    return judge(exercise, answer)
+def test_the_clipped_loss_of_the_script_is_that_of_the_lesson_and_of_keras(lesson):
+    logits = tf.constant(20 * RNG.normal(size=(70, 10)), tf.float32)
+    labels = RNG.integers(0, 10, size=70)
+    ours = lesson["loss_from_probabilities"](labels, logits)
+    np.testing.assert_allclose(ours, seeds.clipped_loss(labels, logits), rtol=1e-5)
+    keras_loss = keras.losses.SparseCategoricalCrossentropy()
+    np.testing.assert_allclose(ours, keras_loss(labels, tf.nn.softmax(logits).numpy()), rtol=1e-4)
 
 
-def two_paths_with_plus():
-    image = keras.Input((28, 28, 1))
-    b = layers.Conv2D(4, 5, padding="same", activation="relu")(image)
-    a = layers.ReLU()(layers.Conv2D(8, 3, padding="same")(image))
-    join = layers.concatenate([a, b])
-    c = layers.Conv2D(12, 3, padding="same", activation=tf.nn.relu)(join)
-    pool = keras.ops.mean(join + c, axis=(1, 2))
-    return keras.Model([image], [layers.Dense(10)(pool)])
+# ---------------------------------------------------------------- exercises
+
+EXERCISES = {exercise.id: exercise for exercise in lesson_08.EXERCISES}
 
 
-def extractor_by_places(model, names):
-    wanted = {layer.name: layer.output for layer in model.layers}
-    return keras.Model(model.inputs, [wanted[name] for name in names])
+@pytest.mark.parametrize("sizes", [[784, 512, 10], [3, 2], [5, 4, 3, 2, 1]])
+def test_count_reference_is_keras(sizes):
+    model = keras.Sequential([keras.Input((sizes[0],)), *map(keras.layers.Dense, sizes[1:])])
+    assert lesson_08.count_parameters(sizes) == model.count_params()
 
 
-def extractor_called(model, names):
-    """A view of a view, behind an input of its own."""
-    inner = extractor_by_places(model, names)
-    inputs = keras.Input(model.input_shape[1:])
-    return keras.Model(inputs, inner(inputs))
+def test_momentum_reference_is_keras():
+    start, gradient = np.array([1.0, -2.0], "float32"), np.array([0.5, 3.0], "float32")
+    ours, theirs = tf.Variable(start), keras.Variable(start)
+    optimizer, rule = keras.optimizers.SGD(0.1, momentum=0.9), lesson_08.MyMomentum(0.9)
+    for step in range(4):
+        rule([tf.constant(gradient * (step - 1))], [ours], 0.1)
+        optimizer.apply([tf.constant(gradient * (step - 1))], [theirs])
+        np.testing.assert_allclose(ours, theirs, rtol=1e-5)
 
 
-def count_with_is(first, second):
-    return sum(w.numpy().size for w in first.weights if any(w is v for v in second.weights))
+class VelocityWithoutRate:
+    """The other usual form: the learning rate multiplies the velocity."""
+
+    def __init__(self, momentum):
+        self.momentum, self.sums = momentum, {}
+
+    def __call__(self, gradients, weights, learning_rate):
+        for place, (gradient, weight) in enumerate(zip(gradients, weights, strict=True)):
+            self.sums[place] = self.momentum * self.sums.get(place, 0.0) + gradient
+            weight.assign_sub(learning_rate * self.sums[place])
 
 
-def count_in_numpy(first, second):
-    return np.int64(count_with_is(first, second))
+class DropoutByTensorFlow:
+    def __init__(self, rate):
+        self.rate = rate
+
+    def __call__(self, inputs, training):
+        return tf.nn.dropout(inputs, self.rate) if training else tf.identity(inputs)
 
 
-def split_in_a_list(model, name):
-    first, second, _ = lesson_08.split_and_join(model, name)
-    return [first, second, keras.Sequential([first, second])]
+def batches_by_generator(images, labels, batch_size, rng):
+    order = np.arange(len(images))
+    rng.shuffle(order)
+    while len(order):
+        piece, order = order[:batch_size], order[batch_size:]
+        yield images[piece], tf.constant(labels[piece])
 
 
-def split_with_inputs(model, name):
-    first, second, _ = lesson_08.split_and_join(model, name)
-    inputs = keras.Input(model.input_shape[1:])
-    return first, second, keras.Model(inputs, second(first(inputs)))
+OTHER_RIGHT_ANSWERS = {
+    "a NumPy number": ("08.1", lambda sizes: np.int64(lesson_08.count_parameters(sizes))),
+    "a helper's network": (
+        "08.1",
+        lambda sizes: sum(
+            int(tf.size(weight))
+            for before, after in itertools.pairwise(sizes)
+            for weight in from_scratch.NaiveDense(before, after).weights
+        ),
+    ),
+    "the helper": ("08.2", from_scratch.Momentum),
+    "velocity without rate": ("08.2", VelocityWithoutRate),
+    "a generator": ("08.3", batches_by_generator),
+    "dropout by TensorFlow": ("08.4", DropoutByTensorFlow),
+}
 
 
-@pytest.mark.parametrize(
-    ("number", "answer"),
-    [
-        (1, two_paths_with_plus),
-        (2, extractor_by_places),
-        (2, extractor_called),
-        (3, count_with_is),
-        (3, count_in_numpy),
-        (4, split_in_a_list),
-        (4, split_with_inputs),
-    ],
-)
-def test_other_right_answers_pass(number, answer):
-    verdict = verdict_of(number, answer)
-    assert verdict.status == Verdict.CORRECT, verdict
+@pytest.mark.parametrize("name", OTHER_RIGHT_ANSWERS)
+def test_other_right_answers_pass(name):
+    exercise_id, answer = OTHER_RIGHT_ANSWERS[name]
+    verdict = judge(EXERCISES[exercise_id], answer)
+    assert verdict.status == verdict.CORRECT, verdict
 
 
-# ---------------------------------------------------------------- further mistakes
-
-
-def relu_last():
-    return lesson_08.two_paths(last="relu")
-
-
-def product_for_sum():
-    return lesson_08.two_paths(skip="product")
-
-
-def max_for_average():
-    return lesson_08.two_paths(pooling=layers.GlobalMaxPooling2D)
-
-
-def no_relu_at_all():
-    model = lesson_08.two_paths(missing="a")
-    model.get_layer(index=2).activation = keras.activations.linear
-    return model
-
-
-def a_tuple_of_shapes():
-    return keras.Sequential([layers.Flatten(), layers.Dense(10)])
-
-
-def other_input():
-    inputs = keras.Input((28, 28))
-    return keras.Model(inputs, layers.Dense(10)(layers.Flatten()(inputs)))
-
-
-def extractor_of_numbers(model, names):
-    return keras.Model(model.input, model.get_layer(names[0]).output)
-
-
-def count_none(first, second):
-    return 0
-
-
-def count_list(first, second):
-    return [1, 2]
-
-
-def join_anew(model, name):
-    first, second, _ = lesson_08.split_and_join(model, name)
-    return first, second, keras.Model(model.input, model.output)
-
-
-def join_backwards(model, name):
-    first, second, _ = lesson_08.split_and_join(model, name)
-    return first, second, keras.Sequential([second, first])
-
-
-@pytest.mark.parametrize(
-    ("number", "answer", "says"),
-    [
-        (1, relu_last, "The last layer has a ReLU"),
-        (1, product_for_sum, "meet at a product"),
-        (1, max_for_average, "asks for the average"),
-        (1, no_relu_at_all, "compare it arrow by arrow"),
-        (1, a_tuple_of_shapes, "has no inputs and outputs yet"),
-        (1, other_input, "expected one image of (28, 28, 1)"),
-        (2, extractor_of_numbers, "the number of answers is 1."),
-        (3, count_none, "is not right; expected 27"),
-        (3, count_list, "an array of shape (2,)"),
-        (4, join_anew, "`joined` does not call `second`"),
-        (4, join_backwards, "`joined` does not give the model's answers"),
-    ],
-)
-def test_further_mistakes_are_named(number, answer, says):
-    verdict = verdict_of(number, answer)
-    assert verdict.status == Verdict.NOT_YET and says in verdict.message, verdict
-
-
-def test_the_drawing_above_the_exercise_is_the_model_asked_for():
-    """The arrows that the lesson draws by hand are those of the reference solution."""
-    (path,) = NOTEBOOKS.glob("08_*.ipynb")
-    text = path.read_text(encoding="utf-8")
-    drawn = dict(re.findall(r'\\"(\w+)\\": \{[^}]*\\"note\\": \\"([^\\]*)', text))
-    _, arrows = arrows_of(keras.models.clone_model(lesson_08.build_two_paths()))
-    assert drawn["a"].startswith("8 filters") and drawn["c"].startswith("12 filters")
-    said = re.findall(r'\(\\"(\w+)\\", \\"(\w+)\\"\)', text)
-    assert len(said) == len(arrows) == 9
-    degrees = sorted(sum(end == name for _, end in said) for name in drawn)
-    theirs = {name for pair in arrows for name in pair}
-    assert degrees == sorted(sum(end == name for _, end in arrows) for name in theirs)
+@pytest.mark.parametrize("seed", range(20))
+def test_dropout_is_judged_alike_whatever_is_drawn(seed):
+    keras.utils.set_random_seed(seed)
+    assert judge(EXERCISES["08.4"], lesson_08.NaiveDropout).status == "Correct."
+    for wrong in EXERCISES["08.4"].wrong:
+        assert wrong.says in judge(EXERCISES["08.4"], wrong.answer).message

@@ -1,126 +1,129 @@
-"""What lesson 10 builds is what ``course_utils.training`` offers, and its claims can fail."""
+"""What lesson 10 builds is what ``convolution`` offers, and its claims hold."""
 
-import collections
-import linecache
-import math
-
-import nbformat
 import numpy as np
 import pytest
-from lesson_code import NOTEBOOKS, lesson_code
+from fresh_process import run_python
 
-from course_utils import training
+from course_utils.builders import convolution
 from course_utils.exercises import lesson_10
 from course_utils.exercises.engine import judge
-from course_utils.session import import_tensorflow, seed_everything
-from tools import seeds_10
+from course_utils.session import import_tensorflow
+from tools.lesson_code import lesson_code
 
 tf = import_tensorflow()
-import keras  # noqa: E402
 from keras import layers  # noqa: E402
 
-RNG = np.random.default_rng(10)
-IMAGES = RNG.uniform(size=(70, 12)).astype(np.float32)
-LABELS = RNG.integers(0, 4, size=70)
+BUILT = (
+    "output_size",
+    "pad_images",
+    "convolve",
+    "count_multiplications",
+    "max_pool",
+    "average_pool",
+    "global_average_pool",
+    "receptive_field",
+    "channel_statistics",
+    "normalise",
+    "NaiveBatchNorm",
+    "moving_averages",
+)
+IMAGES = np.random.default_rng(0).normal(size=(2, 9, 8, 3)).astype(np.float32)
+KERNEL = np.random.default_rng(1).normal(size=(3, 2, 3, 4)).astype(np.float32)
 
 
 @pytest.fixture(scope="module")
 def lesson():
-    """The lesson's own definitions; AutoGraph reads their source, so it must be findable."""
-    (path,) = NOTEBOOKS.glob("10_*.ipynb")
-    own_class = None
-    for cell in nbformat.read(path, as_version=4).cells:
-        name, lines = f"{path.name}:{cell.id}", cell.source.splitlines(keepends=True)
-        linecache.cache[name] = (len(cell.source), None, lines, name)
-        if "class TrainingLoop(TrainingLoop)" in cell.source:
-            own_class = cell
-    found = lesson_code("10", "training_step", "make_batches", "TrainingLoop", "diagnose")
-    exec(compile(own_class.source, f"{path.name}:{own_class.id}", "exec"), found)
-    return found
+    # Cells that define some of these also use them on what earlier cells leave behind.
+    earlier = ("upright_edges", "patch", "slide", "lying_edges", "rng", "mix")
+    later = ("stacks", "train_images", "maps", "steps")
+    return lesson_code("10", *earlier, *BUILT, *later)
 
 
-def network():
-    seed_everything(0)
-    return keras.Sequential(
-        [
-            keras.Input((12,)),
-            layers.Dense(8, activation="relu", kernel_regularizer="l2"),
-            layers.Dropout(0.2),
-            layers.Dense(4),
-        ]
+def alike(ours, theirs):
+    assert ours.dtype == theirs.dtype and ours.shape == theirs.shape
+    np.testing.assert_array_equal(ours, theirs)
+
+
+@pytest.mark.parametrize("padding", ["valid", "same"])
+@pytest.mark.parametrize("stride", [1, 2, 3])
+def test_helper_and_lesson_convolve_pool_and_pad_alike(lesson, stride, padding):
+    options = {"stride": stride, "padding": padding}
+    bias = np.arange(4, dtype=np.float32)
+    alike(
+        convolution.convolve(IMAGES, KERNEL, **options),
+        lesson["convolve"](IMAGES, KERNEL, **options),
+    )
+    alike(
+        convolution.convolve(IMAGES, KERNEL, bias, **options),
+        lesson["convolve"](IMAGES, KERNEL, bias, **options),
+    )
+    for name in ("max_pool", "average_pool"):
+        for size in (1, 2, 3):
+            ours, theirs = getattr(convolution, name), lesson[name]
+            alike(ours(IMAGES, size, **options), theirs(IMAGES, size, **options))
+            alike(ours(IMAGES, size, padding=padding), theirs(IMAGES, size, padding=padding))
+    window = (3, 4)
+    alike(
+        convolution.pad_images(IMAGES, window, stride, padding, value=-1.0),
+        lesson["pad_images"](IMAGES, window, stride, padding, value=-1.0),
+    )
+    for size in range(7, 20):
+        ours = convolution.output_size(size, 3, stride, padding)
+        assert ours == lesson["output_size"](size, 3, stride, padding)
+
+
+def test_helper_and_lesson_count_and_average_alike(lesson):
+    for options in ({}, {"stride": 2}, {"padding": "same"}, {"stride": 3, "padding": "same"}):
+        ours = convolution.count_multiplications((9, 8, 3), (3, 2, 3, 4), **options)
+        assert ours == lesson["count_multiplications"]((9, 8, 3), (3, 2, 3, 4), **options)
+    for windows in ([(3, 1)], [(3, 2), (2, 2), (5, 1)]):
+        assert convolution.receptive_field(windows) == lesson["receptive_field"](windows)
+    alike(convolution.global_average_pool(IMAGES), lesson["global_average_pool"](IMAGES))
+    alike(
+        convolution.moving_averages(IMAGES[0, 0, :, 0], 0.9, start=2.0),
+        lesson["moving_averages"](IMAGES[0, 0, :, 0].astype(np.float64), 0.9, start=2.0),
     )
 
 
-def assert_same_weights(model, other, tolerance=1e-5):
-    for ours, theirs in zip(model.get_weights(), other.get_weights(), strict=True):
-        np.testing.assert_allclose(ours, theirs, atol=tolerance)
+def test_the_loops_count_what_the_formula_says(lesson):
+    answers, multiplications = lesson["slide"](IMAGES[0, :, :, 0], KERNEL[:, :, 0, 0])
+    shape, kernel_shape = (9, 8, 1), (3, 2, 1, 1)
+    assert multiplications == convolution.count_multiplications(shape, kernel_shape)
+    by_helper = convolution.convolve(IMAGES[:1, :, :, :1], KERNEL[:, :, :1, :1])
+    np.testing.assert_allclose(answers, by_helper[0, :, :, 0], atol=1e-5)
 
 
-# ---------------------------------------------------------------- helper and lesson
+@pytest.mark.parametrize("shape", [(7, 3), (4, 5, 5, 3)])
+def test_helper_and_lesson_normalise_alike(lesson, shape):
+    rng = np.random.default_rng(2)
+    ours = convolution.NaiveBatchNorm(3, momentum=0.8, epsilon=0.01)
+    theirs = lesson["NaiveBatchNorm"](3, momentum=0.8, epsilon=0.01)
+    gamma, beta = rng.normal(size=(2, 3)).astype(np.float32)
+    for layer in (ours, theirs):
+        layer.gamma, layer.beta = gamma, beta
+    for _ in range(3):
+        x = rng.normal(3.0, 2.0, size=shape).astype(np.float32)
+        for a, b in zip(
+            convolution.channel_statistics(x), lesson["channel_statistics"](x), strict=True
+        ):
+            alike(a, b)
+        np.testing.assert_allclose(ours(x, training=True), theirs(x, training=True), rtol=1e-6)
+        alike(ours.moving_mean, theirs.moving_mean)
+        alike(ours.moving_variance, theirs.moving_variance)
+    np.testing.assert_allclose(ours(x), theirs(x), rtol=1e-6)
 
 
-@pytest.mark.parametrize(
-    "options",
-    [
-        {},
-        {"batch_size": 16, "drop_remainder": True},
-        {"shuffle": True, "seed": 4},
-        {"shuffle": True, "seed": 4, "reshuffle": False},
-        {"transform": lambda images, labels: (images * 2, labels)},
-    ],
-)
-def test_helper_and_lesson_make_the_same_batches(lesson, options):
-    epochs = []
-    for make in (training.make_batches, lesson["make_batches"]):
-        seed_everything(3)
-        batches = make((IMAGES, LABELS), **options)
-        epochs.append([batch for _ in range(2) for batch in batches])
-    assert len(epochs[0]) == len(epochs[1])
-    for (images, labels), (other_images, other_labels) in zip(*epochs, strict=True):
-        np.testing.assert_array_equal(images, other_images)
-        np.testing.assert_array_equal(labels, other_labels)
+# ---------------------------------------------------------------- claims of the prose
 
 
-@pytest.mark.parametrize("steps_per_call", [1, 2, 32])
-def test_helper_and_lesson_train_alike(lesson, steps_per_call):
-    batches = training.make_batches((IMAGES, LABELS), batch_size=16)
-    results = []
-    for make in (training.TrainingLoop, lesson["TrainingLoop"]):
-        loop = make(
-            network(),
-            optimizer=keras.optimizers.SGD(0.1),
-            loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-            metrics=[keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
-            steps_per_call=steps_per_call,
-        )
-        results.append((loop.model, loop.fit(batches, epochs=3)))
-    (model, history), (other, other_history) = results
-    assert_same_weights(model, other)
-    assert set(history) == set(other_history) == {"loss", "accuracy"}
-    for name, values in history.items():
-        np.testing.assert_allclose(values, other_history[name], rtol=1e-4)
-
-
-def test_the_script_diagnoses_as_the_lesson_does(lesson):
-    rng = np.random.default_rng(0)
-    answers = set()
-    for _ in range(3000):
-        start, end = 10 ** rng.uniform(-1, 2, size=(2, 2))
-        run = {
-            "loss": list(np.linspace(start[0], end[0], 8)),
-            "val_loss": list(np.linspace(start[1], end[1], 8)),
-            "accuracy": [rng.uniform()],
-        }
-        answers.add(lesson["diagnose"](run))
-        assert seeds_10.diagnose(run) == lesson["diagnose"](run)
-    still = {"loss": [2.303] * 8, "val_loss": [2.31] * 8, "accuracy": [0.1]}
-    assert seeds_10.diagnose(still) == lesson["diagnose"](still) == "dead start"
-    assert answers | {"dead start"} == {*seeds_10.CAUSES, "healthy"}
-
-
-def test_each_claim_about_training_can_fail():
-    for name, holds in seeds_10.CLAIMS.items():
-        assert not holds(collections.defaultdict(lambda: math.nan)), name
+def test_a_rank_of_three_never_gives_a_result():
+    program = (
+        "import numpy as np, tensorflow as tf\n"
+        "ones = np.ones((3, 3, 1, 1), 'float32')\n"
+        "tf.nn.conv2d(np.ones((10, 28, 28), 'float32'), ones, 1, 'SAME')\n"
+    )
+    done = run_python(program, check=False)
+    assert done.returncode != 0
 
 
 # ---------------------------------------------------------------- exercises
@@ -128,113 +131,83 @@ def test_each_claim_about_training_can_fail():
 EXERCISES = {exercise.id: exercise for exercise in lesson_10.EXERCISES}
 
 
-@pytest.mark.parametrize("limit", [0.1, 1.0, 1000.0])
-def test_clip_reference_is_tensorflow(limit):
-    gradients = [tf.constant(RNG.normal(size=shape), tf.float32) for shape in [(3, 4), (4,), ()]]
-    theirs, _ = tf.clip_by_global_norm(gradients, limit)
-    for ours, expected in zip(lesson_10.clip_gradients(gradients, limit), theirs, strict=True):
-        np.testing.assert_allclose(ours, expected, rtol=1e-5)
+@pytest.mark.parametrize("multiplier", [1, 2])
+def test_depthwise_reference_is_tensorflow_and_keras(multiplier):
+    kernels = np.random.default_rng(3).normal(size=(3, 3, 3, multiplier)).astype(np.float32)
+    ours = lesson_10.depthwise(IMAGES, kernels)
+    theirs = tf.nn.depthwise_conv2d(IMAGES, kernels, strides=[1, 1, 1, 1], padding="VALID")
+    np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-4)
+    layer = layers.DepthwiseConv2D(3, depth_multiplier=multiplier, use_bias=False)
+    layer.build(IMAGES.shape)
+    layer.set_weights([kernels])
+    np.testing.assert_allclose(ours, layer(IMAGES), rtol=1e-4, atol=1e-4)
 
 
-def test_accumulate_reference_is_one_large_batch():
-    model, other = network(), network()
-    for member in (model, other):  # dropout draws for a batch, so it cannot be cut
-        member.layers[1].rate = 0.0
-    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    pieces = [(tf.constant(IMAGES[a:b]), LABELS[a:b]) for a, b in [(0, 30), (30, 60), (60, 70)]]
-    first, second = keras.optimizers.Adam(0.01), keras.optimizers.Adam(0.01)
-    value = lesson_10.accumulated_step(model, first, loss, pieces)
-    whole = lesson_10.accumulated_step(other, second, loss, [(IMAGES, LABELS)])
-    assert float(value) == pytest.approx(float(whole), rel=1e-5)
-    assert_same_weights(model, other)
+@pytest.mark.parametrize("case", lesson_10.FACTS_CASES)
+def test_facts_reference_is_keras(case):
+    input_shape, filters, size, stride, padding = case
+    layer = layers.Conv2D(filters, size, strides=stride, padding=padding)
+    output = layer(np.zeros((1, *input_shape), np.float32))
+    assert lesson_10.layer_facts(*case) == (tuple(output.shape[1:]), layer.count_params())
 
 
-def test_mended_loop_is_the_course_loop():
-    model, history, _ = lesson_10.run_loop(lesson_10.mended_loop)
-    twin = lesson_10.small_model()
-    loop = training.TrainingLoop(
-        twin,
-        optimizer=keras.optimizers.SGD(0.1),
-        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-        metrics=[keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
-    )
-    batches = training.make_batches((lesson_10.INPUTS, lesson_10.CLASSES), batch_size=4)
-    expected = loop.fit(batches, epochs=lesson_10.EPOCHS)
-    np.testing.assert_allclose(history, expected["accuracy"], atol=1e-6)
-    assert_same_weights(model, twin)
-
-
-def test_the_broken_loop_of_the_statement_has_all_three_bugs():
-    names = {"tf": tf}
-    exec(lesson_10.BROKEN, names)
-    assert lesson_10.BROKEN in EXERCISES["10.3"].statement
-    verdict = judge(EXERCISES["10.3"], names["broken_loop"])
-    assert "both are still there" in verdict.message
-
-
-def test_finder_reference_finds_the_bottom_of_a_bowl():
-    rates = []
-
-    def step(rate):
-        rates.append(rate)
-        return (math.log10(rate) + 1) ** 2 + 0.5
-
-    found = lesson_10.find_learning_rate(step, 1e-4, 10.0, 26)
-    assert found == pytest.approx(0.01, rel=1e-6)
-    assert rates[0] == pytest.approx(1e-4) and rates == sorted(rates)
-
-
-def clip_with_if(gradients, limit):
-    norm = tf.norm(tf.concat([tf.reshape(gradient, [-1]) for gradient in gradients], axis=0))
-    return tuple(
-        tf.where(norm > limit, gradient * limit / tf.maximum(norm, 1e-12), gradient)
-        for gradient in gradients
+def test_fold_reference_makes_one_layer_of_two():
+    rng = np.random.default_rng(4)
+    conv, norm = layers.Conv2D(5, 3), layers.BatchNormalization(epsilon=0.01)
+    conv.build(IMAGES.shape)
+    norm.build((None, 7, 6, 5))
+    conv.set_weights([rng.normal(size=(3, 3, 3, 5)), rng.normal(size=5)])
+    gamma, beta, mean = rng.normal(size=(3, 5))
+    variance = rng.uniform(0.1, 2.0, size=5)
+    norm.set_weights([gamma, beta, mean, variance])
+    expected = norm(conv(IMAGES), training=False)
+    kernel, bias = conv.get_weights()
+    folded = lesson_10.fold(kernel, bias, gamma, beta, mean, variance, 0.01)
+    np.testing.assert_allclose(
+        convolution.convolve(IMAGES, *folded), expected, rtol=1e-3, atol=1e-3
     )
 
 
-def accumulate_one_tape(model, optimizer, loss_function, batches):
-    count = sum(len(targets) for _, targets in batches)
-    with tf.GradientTape() as tape:
-        total = 0.0
-        for inputs, targets in batches:
-            share = len(targets) / count
-            total += share * loss_function(targets, model(inputs, training=True))
-    gradients = tape.gradient(total, model.trainable_variables)
-    optimizer.apply_gradients(zip(gradients, model.trainable_variables, strict=True))
-    return float(total)
+def test_modes_reference_is_keras():
+    x = IMAGES * 3 + 1
+    layer = layers.BatchNormalization(momentum=0.9, center=False, scale=False)
+    layer.build(x.shape)
+    mean, variance = np.array([1.0, 2.0, 3.0]), np.array([4.0, 5.0, 6.0])
+    layer.set_weights([mean, variance])
+    for training in (False, True):
+        y, new_mean, new_variance = lesson_10.normalise_batch(x, mean, variance, training)
+        np.testing.assert_allclose(y, layer(x, training=training), rtol=1e-3, atol=1e-3)
+        np.testing.assert_allclose(new_mean, layer.moving_mean, rtol=1e-4)
+        np.testing.assert_allclose(new_variance, layer.moving_variance, rtol=1e-4)
 
 
-def mend_with_lesson_step(model, optimizer, loss_function, metric, batches, epochs):
-    reported = np.zeros(epochs)
-    for epoch in range(epochs):
-        for inputs, targets in batches:
-            with tf.GradientTape() as tape:
-                outputs = model(inputs, training=True)
-                loss = tf.add_n([loss_function(targets, outputs), *model.losses])
-            variables = model.trainable_variables
-            optimizer.apply(tape.gradient(loss, variables), variables)
-            metric.update_state(targets, outputs)
-        reported[epoch] = metric.result()
-        metric.reset_state()
-    return list(reported)
-
-
-def find_with_lists(step, low, high, steps):
-    rates, losses = np.geomspace(low, high, steps), []
-    for rate in rates:
-        loss = step(rate)
-        if np.isnan(loss) or (losses and loss > 4 * min(losses)):
-            break
-        losses.append(loss)
-    return rates[np.argmin(losses)] * 0.1
+def test_the_mixed_up_function_of_the_statement_is_refused():
+    exercise = EXERCISES["10.4"]
+    code = exercise.statement.split("```python\n")[1].split("```")[0]
+    namespace = {"np": np}
+    exec(code, namespace)
+    verdict = judge(exercise, namespace["normalise_batch"])
+    assert verdict.status == verdict.NOT_YET
+    assert "Over which axes" in verdict.message
 
 
 OTHER_RIGHT_ANSWERS = {
-    "TensorFlow's clipping": ("10.1", lambda g, limit: tf.clip_by_global_norm(g, limit)[0]),
-    "clipping with where": ("10.1", clip_with_if),
-    "one tape": ("10.2", accumulate_one_tape),
-    "reset at the end": ("10.3", mend_with_lesson_step),
-    "lists": ("10.4", find_with_lists),
+    "one row": ("10.1", [[0, 0, 0], [-1, 2, -1], [0, 0, 0]]),
+    "a tensor": ("10.1", tf.constant([[-1.0, 2, -1], [-2, 4, -2], [-1, 2, -1]])),
+    "scaled": ("10.1", np.array(lesson_10.STROKES) / 3000),
+    "a list for the shape": (
+        "10.2",
+        lambda *case: (list(lesson_10.layer_facts(*case)[0]), lesson_10.layer_facts(*case)[1]),
+    ),
+    "tensorflow": (
+        "10.3",
+        lambda images, kernels: tf.nn.depthwise_conv2d(images, kernels, [1, 1, 1, 1], "VALID"),
+    ),
+    "tensors": (
+        "10.4",
+        lambda *args: [tf.constant(part) for part in lesson_10.normalise_batch(*args)],
+    ),
+    "folded tensors": ("10.5", lambda *args: [tf.constant(part) for part in lesson_10.fold(*args)]),
 }
 
 
@@ -243,3 +216,19 @@ def test_other_right_answers_pass(name):
     exercise_id, answer = OTHER_RIGHT_ANSWERS[name]
     verdict = judge(EXERCISES[exercise_id], answer)
     assert verdict.status == verdict.CORRECT, verdict
+
+
+@pytest.mark.parametrize("exercise", EXERCISES.values(), ids=EXERCISES)
+def test_each_wrong_answer_earns_its_own_message(exercise):
+    messages = []
+    for wrong in exercise.wrong:
+        verdict = judge(exercise, wrong.answer)
+        assert verdict.status == verdict.NOT_YET and wrong.says in verdict.message, verdict
+        messages.append(verdict.message)
+    assert len(set(messages)) == len(messages) >= 3
+    assert judge(exercise, exercise.reference).status == "Correct."
+
+
+@pytest.mark.parametrize("kernel", [np.full((3, 3), np.nan), np.zeros((3, 3)), [["a"] * 3] * 3, 7])
+def test_odd_kernels_are_judged(kernel):
+    assert judge(EXERCISES["10.1"], kernel).status == "Not yet."

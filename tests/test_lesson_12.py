@@ -1,268 +1,294 @@
-"""What lesson 12 builds is what ``course_utils.sharing`` offers, and its claims can fail."""
+"""What lesson 12 builds is what the helpers offer, and its exercises judge fairly."""
 
-import collections
-import math
+import inspect
+import os
+import re
+import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
-from lesson_code import lesson_code
+from fresh_process import run_python
 
-from course_utils import sharing
-from course_utils.data import load_posts
+from course_utils.builders import models
+from course_utils.diagrams import show_model
 from course_utils.exercises import lesson_12
-from course_utils.exercises.engine import judge
+from course_utils.exercises.engine import Verdict, judge
 from course_utils.session import import_tensorflow
-from tools import build_posts, seeds_12
+from tools.lesson_code import NOTEBOOKS, lesson_code
 
 tf = import_tensorflow()
+
 import keras  # noqa: E402
 from keras import layers  # noqa: E402
 
-BUILT = (
-    "digit_pairs",
-    "build_digit_tower",
-    "build_siamese",
-    "encode_posts",
-    "post_pairs",
-    "build_lstm_encoder",
-    "build_fast_encoder",
-    "LayerCall",
-    "list_calls",
-    "habits",
-    "SIGNS",
-)
+ROOT = Path(__file__).resolve().parents[1]
+CELLS = ("two_eyes", "digits", "train_images", "as_list", "added", "called", "same")
+CELLS += ("draw_layers", "build_mlp", "mlp", "build_cnn", "cnn", "skipping", "told", "is_chain")
 
 
 @pytest.fixture(scope="module")
 def lesson():
-    return lesson_code("12", *BUILT)
+    keras.utils.clear_session()
+    return lesson_code("12", *CELLS)
 
 
 # ---------------------------------------------------------------- helper and lesson
 
-
-@pytest.mark.parametrize("part", sharing.PARTS)
-@pytest.mark.parametrize("name", ["digit_pairs", "post_pairs"])
-def test_helper_and_lesson_make_the_same_pairs(lesson, name, part):
-    for options in ({}, {"seed": 5}):
-        (left, right), same = getattr(sharing, name)(60, part=part, **options)
-        (other_left, other_right), other_same = lesson[name](60, part=part, **options)
-        for ours, theirs in ((left, other_left), (right, other_right), (same, other_same)):
-            assert ours.dtype == theirs.dtype
-            np.testing.assert_array_equal(ours, theirs)
-
-
-@pytest.mark.parametrize("length", [140, 56, 10])
-def test_helper_and_lesson_encode_alike(lesson, length):
-    posts = [*load_posts()[1][0], "", "x" * 150]
-    ours = sharing.encode_posts(posts, length=length)
-    np.testing.assert_array_equal(ours, lesson["encode_posts"](posts, length=length))
-    np.testing.assert_array_equal(sharing.encode_posts(posts), lesson["encode_posts"](posts))
-
-
-@pytest.mark.parametrize(
-    ("builder", "options"),
-    [
-        ("build_digit_tower", {}),
-        ("build_digit_tower", {"filters": (4,), "units": 3, "name": "small"}),
-        ("build_lstm_encoder", {}),
-        ("build_lstm_encoder", {"length": 9, "units": 3, "name": "small"}),
-        ("build_fast_encoder", {}),
-        ("build_fast_encoder", {"length": 9, "size": 3, "filters": 4, "width": 2}),
+OPTIONS = {
+    "build_mlp": [
+        {},
+        {"hidden": ()},
+        {"hidden": (7, 6, 5), "classes": 3, "output_activation": "softmax"},
+        {"input_shape": (5, 4, 3), "output_activation": "sigmoid"},
     ],
-)
-def test_helper_and_lesson_build_the_same_encoders(lesson, builder, options):
-    ours, theirs = getattr(sharing, builder)(**options), lesson[builder](**options)
-    assert (ours.name, ours.input_shape) == (theirs.name, theirs.input_shape)
-    theirs.set_weights(ours.get_weights())
-    x = np.random.default_rng(1).integers(0, 2, (3, *ours.input_shape[1:]))
-    x = x.astype(ours.inputs[0].dtype)
-    assert ours.inputs[0].dtype == theirs.inputs[0].dtype
-    np.testing.assert_allclose(ours(x), theirs(x), rtol=1e-6)
+    "build_cnn": [
+        {},
+        {"filters": (3,), "hidden": 5, "classes": 4, "output_activation": "softmax"},
+        {"input_shape": (17, 9, 2), "filters": (2, 3, 4)},
+    ],
+}
 
 
-@pytest.mark.parametrize("twins", [False, True])
-@pytest.mark.parametrize("options", [{}, *({"head": head} for head in sharing.HEADS)])
-def test_helper_and_lesson_build_the_same_siamese_model(lesson, options, twins):
-    encoders = [sharing.build_fast_encoder(length=9, filters=4, name=name) for name in "ab"]
-    encoders = encoders if twins else encoders[:1]
-    ours = sharing.build_siamese(*encoders, **options)
-    theirs = lesson["build_siamese"](*encoders, **options)
-    theirs.set_weights(ours.get_weights())
-    x = list(np.random.default_rng(1).integers(0, 128, (2, 5, 9)).astype("uint8"))
-    np.testing.assert_allclose(ours(x), theirs(x), rtol=1e-6)
-    assert [layer.name for layer in ours.layers if layer.name in sharing.OWN_NAMES] == [
-        layer.name for layer in theirs.layers if layer.name in sharing.OWN_NAMES
-    ]
+@pytest.mark.parametrize("name", OPTIONS)
+def test_helper_and_lesson_build_the_same_model(lesson, name):
+    for options in OPTIONS[name]:
+        ours, theirs = getattr(models, name)(**options), lesson[name](**options)
+        assert show_model(ours).text == show_model(theirs).text
+        theirs.set_weights(ours.get_weights())
+        images = np.random.default_rng(0).uniform(size=(4, *ours.input_shape[1:]))
+        np.testing.assert_array_equal(ours(images), theirs(images))
 
 
-def test_helper_and_lesson_list_the_same_calls(lesson):
-    layer = layers.Dense(2)
-    assert lesson["list_calls"](layer) == []
-    outputs = [layer(keras.Input((3,))) for _ in range(3)]
-    ours, theirs = sharing.list_calls(layer), lesson["list_calls"](layer)
-    assert len(ours) == len(theirs) == 3
-    for call, other, output in zip(ours, theirs, outputs, strict=True):
-        assert call._fields == other._fields
-        assert call.outputs[0] is other.outputs[0] is output
-        assert call.inputs[0] is other.inputs[0]
+@pytest.mark.parametrize("name", OPTIONS)
+def test_helper_and_lesson_have_the_same_arguments(lesson, name):
+    ours, theirs = getattr(models, name), lesson[name]
+
+    def arguments(function):
+        parameters = inspect.signature(function).parameters.values()
+        return [(parameter.name, parameter.default, parameter.kind) for parameter in parameters]
+
+    assert arguments(ours) == arguments(theirs)
 
 
-def test_the_lessons_reader_is_that_of_the_script(lesson):
-    for posts, _ in load_posts():
-        for post in posts[::7]:
-            assert [int(way) for way in lesson["habits"](post)] == [
-                dict(zip(build_posts.HABITS, build_posts.read_ways(post), strict=True))[name]
-                for name in READ_IN_THE_LESSON
-            ]
+def arrows_of(model):
+    """Return the arrows and boxes that show_model draws, read from its words."""
+    boxes, arrows = {}, set()
+    for line in show_model(model).text.splitlines()[1:]:
+        box, _, sources = line.strip().partition(" <- ")
+        name, kind, shape = re.match(r"(\S+) \((\w+)[^)]*\) (\(.*\))", box).groups()
+        boxes[name] = f"{kind} {shape}"
+        arrows |= {(source, name) for source in sources.split(", ") if source}
+    return boxes, arrows
 
 
-READ_IN_THE_LESSON = (
-    "capital",
-    "article",
-    "comma",
-    "apostrophe",
-    "now",
-    "marks",
-    "face",
-    "close",
-)
+@pytest.mark.parametrize("name", ["two_eyes", "called", "cnn", "skipping", "told"])
+def test_helper_and_lesson_draw_the_same_graph(lesson, name, monkeypatch):
+    drawn = {}
+
+    def note(nodes, edges, title):
+        drawn.update(nodes={key: node["note"] for key, node in nodes.items()}, edges=set(edges))
+
+    monkeypatch.setitem(lesson, "draw_graph", note)
+    lesson["draw_layers"](lesson[name])
+    assert (drawn["nodes"], drawn["edges"]) == arrows_of(lesson[name])
+    assert len(drawn["edges"]) >= len(drawn["nodes"]) - 1
+
+
+def test_a_chain_is_told_from_a_graph(lesson):
+    is_chain = lesson["is_chain"]
+    assert is_chain(models.build_mlp()) and is_chain(models.build_cnn(filters=(2,)))
+    inputs = keras.Input((4,))
+    first = layers.Dense(4)(inputs)
+    assert not is_chain(keras.Model(inputs, layers.Add()([layers.Dense(4)(first), first])))
+    assert not is_chain(keras.Model(inputs, [layers.Dense(4)(first), first]))
+    assert not is_chain(keras.Model(inputs, layers.Dense(4)(first) + first))
+    assert not is_chain(keras.Model(inputs, layers.Dense(4)(first + 1.0)))
 
 
 # ---------------------------------------------------------------- what the lesson promises
 
 
-def test_each_claim_about_training_can_fail():
-    for name, holds in seeds_12.CLAIMS.items():
-        assert not holds(collections.defaultdict(lambda: math.nan)), name
+def test_with_and_without_dot_the_lesson_says_the_same(tmp_path):
+    """The cell about Graphviz prints the same lines, whatever the PATH holds."""
+    code = f"""
+import sys
+sys.path[:0] = [{str(ROOT)!r}, {str(ROOT / "tests")!r}]
+from tools.lesson_code import lesson_code
+lesson_code("12", "two_eyes", "called", "keras_source", "without_dot")
+"""
+    fake = tmp_path / "bin"
+    fake.mkdir()
+    (fake / "dot").write_text("#!/bin/sh\nexit 1\n")
+    (fake / "dot").chmod(0o755)
+    folders = os.environ["PATH"].split(os.pathsep)
+    bare = [folder for folder in folders if not shutil.which("dot", path=folder)]
+    said = []
+    for path in ([str(fake), *folders], bare):
+        done = run_python(code, cwd=tmp_path, PATH=os.pathsep.join(path), TF_CPP_MIN_LOG_LEVEL="3")
+        lines = done.stdout.splitlines()
+        said.append(lines[lines.index("dot found: False") :])
+    assert said[0] == said[1]
+    assert "You must install graphviz" in said[0][1]
+    assert said[0][2] == "show_model drew it all the same: True"
+    assert [path.name for path in tmp_path.iterdir()] == ["bin"], "the lesson left a file"
 
 
-def test_no_sum_of_two_sides_loses_less_than_a_coin():
-    """The lesson's second line of algebra, for scores of every size."""
-    rng = np.random.default_rng(1)
-    g, h = rng.normal(size=(2, 1000, 2)) * 10 ** rng.uniform(-3, 3, (1, 1000, 1))
-    losses = [
-        np.logaddexp(0, -(g[:, 0] + h[:, 0])),
-        np.logaddexp(0, -(g[:, 1] + h[:, 1])),
-        np.logaddexp(0, g[:, 0] + h[:, 1]),
-        np.logaddexp(0, g[:, 1] + h[:, 0]),
-    ]
-    assert np.min(np.mean(losses, axis=0)) >= math.log(2) - 1e-12
-    assert np.min(np.mean(losses, axis=0)) < math.log(2) + 1e-3
+def test_no_cell_writes_a_file_or_trains_for_long():
+    (path,) = NOTEBOOKS.glob("12_*.ipynb")
+    text = path.read_text(encoding="utf-8")
+    assert len(re.findall(r"epochs=(\d+)", text)) == 1
+    assert ".save(" not in text and "to_file" not in text
 
 
-# ---------------------------------------------------------------- exercises
-
-EXERCISES = {exercise.id: exercise for exercise in lesson_12.EXERCISES}
+# ---------------------------------------------------------------- right in another way
 
 
-@pytest.mark.parametrize("calls", lesson_12.COUNTED)
-def test_count_reference_is_keras(calls):
-    made, outputs, inputs = {}, [], []
-    for name, size, units in calls:
-        inputs.append(keras.Input((size,)))
-        layer = made.setdefault(name, layers.Dense(units))
-        outputs.append(layer(inputs[-1]))
-    assert lesson_12.count_parameters(calls) == keras.Model(inputs, outputs).count_params()
+def verdict_of(number, answer):
+    (exercise,) = [one for one in lesson_12.EXERCISES if one.id == f"08.{number}"]
+    return judge(exercise, answer)
 
 
-def test_proofs_are_right_about_what_the_check_builds():
-    for make, truth, _, _ in lesson_12.PROVED:
-        assert lesson_12.is_shared(make()) == truth
+def two_paths_with_plus():
+    image = keras.Input((28, 28, 1))
+    b = layers.Conv2D(4, 5, padding="same", activation="relu")(image)
+    a = layers.ReLU()(layers.Conv2D(8, 3, padding="same")(image))
+    join = layers.concatenate([a, b])
+    c = layers.Conv2D(12, 3, padding="same", activation=tf.nn.relu)(join)
+    pool = keras.ops.mean(join + c, axis=(1, 2))
+    return keras.Model([image], [layers.Dense(10)(pool)])
 
 
-def head_product(left, right):
-    return layers.Dense(1)(layers.Multiply()([left, right]))
+def extractor_by_places(model, names):
+    wanted = {layer.name: layer.output for layer in model.layers}
+    return keras.Model(model.inputs, [wanted[name] for name in names])
 
 
-def head_squares(left, right):
-    x = keras.ops.square(left - right)
-    return layers.Dense(1)(layers.Dense(8, activation="relu")(x))
+def extractor_called(model, names):
+    """A view of a view, behind an input of its own."""
+    inner = extractor_by_places(model, names)
+    inputs = keras.Input(model.input_shape[1:])
+    return keras.Model(inputs, inner(inputs))
 
 
-def head_both_orders(left, right):
-    hidden, unit = layers.Dense(8, activation="relu"), layers.Dense(1)
-    orders = [layers.Concatenate()(pair) for pair in ([left, right], [right, left])]
-    return layers.Average()([unit(hidden(order)) for order in orders])
+def count_with_is(first, second):
+    return sum(w.numpy().size for w in first.weights if any(w is v for v in second.weights))
 
 
-def head_cosine(left, right):
-    return layers.Dense(1)(layers.Dot(axes=1, normalize=True)([left, right]))
+def count_in_numpy(first, second):
+    return np.int64(count_with_is(first, second))
 
 
-class Tied(layers.Layer):
-    def __init__(self, dense):
-        super().__init__()
-        self.dense = dense
-
-    def call(self, code):
-        return keras.ops.matmul(code, keras.ops.transpose(self.dense.kernel))
+def split_in_a_list(model, name):
+    first, second, _ = lesson_12.split_and_join(model, name)
+    return [first, second, keras.Sequential([first, second])]
 
 
-def tied_by_a_layer(size, code_size):
-    inputs = keras.Input((size,))
-    encoder = layers.Dense(code_size, activation="relu")
-    code = encoder(inputs)
-    return keras.Model(inputs, Tied(encoder)(code))
+def split_with_inputs(model, name):
+    first, second, _ = lesson_12.split_and_join(model, name)
+    inputs = keras.Input(model.input_shape[1:])
+    return first, second, keras.Model(inputs, second(first(inputs)))
 
 
-def tied_by_tensordot(size, code_size):
-    inputs = keras.Input((size,))
-    encoder = layers.Dense(code_size)
-    code = keras.ops.relu(encoder(inputs))
-    return keras.Model(inputs, keras.ops.tensordot(code, encoder.kernel, axes=[[1], [1]]))
+@pytest.mark.parametrize(
+    ("number", "answer"),
+    [
+        (1, two_paths_with_plus),
+        (2, extractor_by_places),
+        (2, extractor_called),
+        (3, count_with_is),
+        (3, count_in_numpy),
+        (4, split_in_a_list),
+        (4, split_with_inputs),
+    ],
+)
+def test_other_right_answers_pass(number, answer):
+    verdict = verdict_of(number, answer)
+    assert verdict.status == Verdict.CORRECT, verdict
 
 
-def is_shared_by_change(pair):
-    before = pair.get_weights()
-    ones = [np.ones((1, 6), "float32")] * 2
-    try:
-        for place in range(len(before)):
-            changed = [w + 0.5 if n == place else w for n, w in enumerate(before)]
-            pair.set_weights([np.abs(w) for w in before])
-            old = [np.asarray(output) for output in pair(ones)]
-            pair.set_weights([np.abs(w) for w in changed])
-            new = [np.asarray(output) for output in pair(ones)]
-            if any(np.array_equal(*both) for both in zip(old, new, strict=True)):
-                return False
-        return True
-    finally:
-        pair.set_weights(before)
+# ---------------------------------------------------------------- further mistakes
 
 
-OTHER_RIGHT_ANSWERS = {
-    "count in a loop": (
-        "12.1",
-        lambda calls: np.int64(lesson_12.count_parameters(list(dict.fromkeys(calls)))),
-    ),
-    "a pair with named inputs": (
-        "12.2",
-        lambda encoder: keras.Model(
-            inputs := [keras.Input((6,), name=name) for name in ("left", "right")],
-            [encoder(each) for each in inputs],
-        ),
-    ),
-    "product": ("12.3", head_product),
-    "squares and a hidden layer": ("12.3", head_squares),
-    "the mean of both orders": ("12.3", head_both_orders),
-    "cosine": ("12.3", head_cosine),
-    "a proof by changes": ("12.4", is_shared_by_change),
-    "a layer that holds the encoder": ("12.5", tied_by_a_layer),
-    "tensordot": ("12.5", tied_by_tensordot),
-}
+def relu_last():
+    return lesson_12.two_paths(last="relu")
 
 
-@pytest.mark.parametrize("name", OTHER_RIGHT_ANSWERS)
-def test_other_right_answers_pass(name):
-    exercise_id, answer = OTHER_RIGHT_ANSWERS[name]
-    verdict = judge(EXERCISES[exercise_id], answer)
-    assert verdict.status == verdict.CORRECT, verdict
+def product_for_sum():
+    return lesson_12.two_paths(skip="product")
 
 
-@pytest.mark.parametrize("seed", range(5))
-def test_answers_are_judged_alike_whatever_is_drawn(seed):
-    for exercise in lesson_12.EXERCISES[1:]:
-        keras.utils.set_random_seed(seed)
-        assert judge(exercise, exercise.reference).status == "Correct."
-        for wrong in exercise.wrong:
-            assert wrong.says in judge(exercise, wrong.answer).message
+def max_for_average():
+    return lesson_12.two_paths(pooling=layers.GlobalMaxPooling2D)
+
+
+def no_relu_at_all():
+    model = lesson_12.two_paths(missing="a")
+    model.get_layer(index=2).activation = keras.activations.linear
+    return model
+
+
+def a_tuple_of_shapes():
+    return keras.Sequential([layers.Flatten(), layers.Dense(10)])
+
+
+def other_input():
+    inputs = keras.Input((28, 28))
+    return keras.Model(inputs, layers.Dense(10)(layers.Flatten()(inputs)))
+
+
+def extractor_of_numbers(model, names):
+    return keras.Model(model.input, model.get_layer(names[0]).output)
+
+
+def count_none(first, second):
+    return 0
+
+
+def count_list(first, second):
+    return [1, 2]
+
+
+def join_anew(model, name):
+    first, second, _ = lesson_12.split_and_join(model, name)
+    return first, second, keras.Model(model.input, model.output)
+
+
+def join_backwards(model, name):
+    first, second, _ = lesson_12.split_and_join(model, name)
+    return first, second, keras.Sequential([second, first])
+
+
+@pytest.mark.parametrize(
+    ("number", "answer", "says"),
+    [
+        (1, relu_last, "The last layer has a ReLU"),
+        (1, product_for_sum, "meet at a product"),
+        (1, max_for_average, "asks for the average"),
+        (1, no_relu_at_all, "compare it arrow by arrow"),
+        (1, a_tuple_of_shapes, "has no inputs and outputs yet"),
+        (1, other_input, "expected one image of (28, 28, 1)"),
+        (2, extractor_of_numbers, "the number of answers is 1."),
+        (3, count_none, "is not right; expected 27"),
+        (3, count_list, "an array of shape (2,)"),
+        (4, join_anew, "`joined` does not call `second`"),
+        (4, join_backwards, "`joined` does not give the model's answers"),
+    ],
+)
+def test_further_mistakes_are_named(number, answer, says):
+    verdict = verdict_of(number, answer)
+    assert verdict.status == Verdict.NOT_YET and says in verdict.message, verdict
+
+
+def test_the_drawing_above_the_exercise_is_the_model_asked_for():
+    """The arrows that the lesson draws by hand are those of the reference solution."""
+    (path,) = NOTEBOOKS.glob("12_*.ipynb")
+    text = path.read_text(encoding="utf-8")
+    drawn = dict(re.findall(r'\\"(\w+)\\": \{[^}]*\\"note\\": \\"([^\\]*)', text))
+    _, arrows = arrows_of(keras.models.clone_model(lesson_12.build_two_paths()))
+    assert drawn["a"].startswith("8 filters") and drawn["c"].startswith("12 filters")
+    said = re.findall(r'\(\\"(\w+)\\", \\"(\w+)\\"\)', text)
+    assert len(said) == len(arrows) == 9
+    degrees = sorted(sum(end == name for _, end in said) for name in drawn)
+    theirs = {name for pair in arrows for name in pair}
+    assert degrees == sorted(sum(end == name for _, end in arrows) for name in theirs)

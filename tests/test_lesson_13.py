@@ -1,126 +1,144 @@
-"""What lesson 13 builds is what ``course_utils.blocks`` offers, and its claims can fail."""
+"""What lesson 13 builds is what ``callbacks`` offers, and its claims can fail."""
 
 import collections
-import graphlib
+import importlib.util
 import math
 
+import nbformat
 import numpy as np
 import pytest
-from lesson_code import lesson_code
 
-from course_utils import blocks
 from course_utils.exercises import lesson_13
 from course_utils.exercises.engine import judge
 from course_utils.session import import_tensorflow
-from tools import seeds_13
+from course_utils.training import callbacks
+from tools.lesson_code import NOTEBOOKS, lesson_code
+from tools.seeds import lesson_13 as seeds
 
 tf = import_tensorflow()
 import keras  # noqa: E402
-from keras import layers  # noqa: E402
 
-BUILT = (
-    "conv_unit",
-    "inception_block",
-    "separable_block",
-    "residual_block",
-    "plain_block",
-    "layer_multiplications",
-    "multiplications_by_layer",
-    "model_multiplications",
-    "block_multiplications",
-)
-FOUR = {"ones": 3, "threes": 4, "fives": 2}
-CALLS = {
-    "conv_unit": ((5, 3), {}),
-    "plain_block": ((5,), {}),
-    "separable_block": ((5,), {}),
-    "residual_block": ((5,), {}),
-    "residual_block, equal": ((3,), {}),
-    "inception_block": ((), FOUR),
-    "inception_block, reduced": (
-        (),
-        FOUR | {"pooled": 3, "reduce_threes": 2, "reduce_fives": 1},
-    ),
-}
-
-
-NEEDED = ("paths", "digits", "one_each", "join_channels", "given", "wide", "convolution")
-"""What the cells that build something print, and need for it."""
+RNG = np.random.default_rng(9)
 
 
 @pytest.fixture(scope="module")
 def lesson():
-    return lesson_code("13", *BUILT, *NEEDED, "contestants", "classifier", "widths")
+    return lesson_code("13", "Progress", "warmup_cosine", "RobustLoss", "WorstClass", "Diary")
 
 
 # ---------------------------------------------------------------- helper and lesson
 
 
-@pytest.mark.parametrize("call", CALLS)
-@pytest.mark.parametrize("momentum", [None, 0.9])
-def test_helper_and_lesson_answer_alike(lesson, call, momentum):
-    name, (args, settings) = call.split(",")[0], CALLS[call]
-    models = []
-    for names in (vars(blocks), lesson):
-        x = keras.Input((9, 8, 3))
-        models.append(keras.Model(x, names[name](x, *args, momentum=momentum, **settings)))
-    ours, theirs = models
-    assert [weight.shape for weight in ours.weights] == [weight.shape for weight in theirs.weights]
-    rng = np.random.default_rng(13)
-    values = [rng.uniform(0.1, 1.0, size=weight.shape) for weight in ours.weights]
-    for model in models:
-        model.set_weights(values)
-    images = rng.normal(size=(2, 9, 8, 3)).astype("float32")
-    for training in (False, True):
-        np.testing.assert_allclose(
-            ours(images, training=training), theirs(images, training=training), rtol=1e-5
-        )
-    counted = [names["model_multiplications"](ours) for names in (vars(blocks), lesson)]
-    assert counted[0] == counted[1] > 0
-    assert blocks.multiplications_by_layer(ours) | {ours.layers[0].name: 0} == (
-        lesson["multiplications_by_layer"](ours)
+def test_helper_and_lesson_print_alike(lesson, capsys, monkeypatch):
+    class Clock:
+        now = 0.0
+
+        def perf_counter(self):
+            self.now += 1.5
+            return self.now
+
+    printed = []
+    for progress in (callbacks.Progress, lesson["Progress"]):
+        clock = Clock()
+        monkeypatch.setattr(callbacks, "time", clock)
+        monkeypatch.setitem(lesson, "time", clock)
+        line = progress(quiet=False)
+        line.set_params({"epochs": 9})
+        line.on_train_begin()
+        for epoch in range(3, 9):
+            line.on_epoch_begin(epoch)
+            line.on_epoch_end(epoch, {"loss": 1 / (epoch + 1), "val_loss": np.float32(epoch)})
+        printed.append(capsys.readouterr().out)
+    assert printed[0] == printed[1] and len(printed[0].splitlines()) == 6
+    for progress in (callbacks.Progress, lesson["Progress"]):
+        monkeypatch.setenv("COURSE_QUIET", "1")
+        assert progress().quiet
+        monkeypatch.setenv("COURSE_QUIET", "0")
+        assert not progress().quiet
+
+
+def test_helper_and_lesson_have_one_schedule(lesson):
+    options = {"warmup_steps": 4, "total_steps": 11}
+    ours = callbacks.warmup_cosine(0.2, **options)
+    theirs = lesson["warmup_cosine"](0.2, **options)
+    steps = range(14)
+    np.testing.assert_array_equal([ours(step) for step in steps], [theirs(step) for step in steps])
+    reference = lesson_13.WarmupCosine(0.2, 4, 11)
+    np.testing.assert_allclose(
+        [ours(step) for step in steps], [reference.rate(step) for step in steps], atol=1e-7
     )
-    shape = (9, 8, 3)
-    assert counted[0] == lesson["block_multiplications"](lesson[name], shape, *args, **settings)
 
 
-def test_helper_and_lesson_count_shared_and_nested_models_alike(lesson):
-    x = keras.Input((9, 8, 3))
-    inner = keras.Model(x, blocks.plain_block(x, 3))
-    outer = keras.Model(x, layers.Dense(4)(layers.Flatten()(inner(inner(x)))))
-    counted = blocks.model_multiplications(outer)
-    assert counted == lesson["model_multiplications"](outer)
-    assert counted == 2 * blocks.model_multiplications(inner) + 9 * 8 * 3 * 4
+# ---------------------------------------------------------------- what the lesson builds besides
 
 
-def test_the_join_is_checked(lesson):
-    x = keras.Input((9, 8, 3))
-    paths = [layers.Conv2D(2, 1)(x) for _ in range(3)]
-    assert lesson["join_channels"](x, paths).shape == (None, 9, 8, 6)
-    for axis in (0, 1, 2):
-        with pytest.raises(ValueError, match="expected"):
-            lesson["join_channels"](x, paths, axis)
+@pytest.mark.parametrize("q", [0.3, 0.7, 1.0])
+def test_the_robust_loss_is_its_formula(lesson, q):
+    logits = RNG.normal(size=(20, 10)).astype("float32")
+    labels = RNG.integers(0, 10, 20)
+    p = tf.nn.softmax(logits).numpy()[np.arange(20), labels]
+    for loss in (lesson["RobustLoss"](q), seeds.RobustLoss(q)):
+        np.testing.assert_allclose(loss(labels, logits), np.mean((1 - p**q) / q), rtol=1e-5)
+        np.testing.assert_allclose(loss(labels[:, None], logits), loss(labels, logits))
+    again = lesson["RobustLoss"].from_config(lesson["RobustLoss"](q).get_config())
+    assert again.q == q
 
 
-# ---------------------------------------------------------------- what the lesson promises
+def test_the_worst_class_is_counted_over_batches(lesson):
+    labels = RNG.integers(0, 8, 200)  # two classes never come
+    scores = RNG.normal(size=(200, 10)) + 2 * np.eye(10)[labels]
+    metric = lesson["WorstClass"]()
+    for part in np.array_split(np.arange(200), 7):
+        metric.update_state(labels[part], scores[part].astype("float32"))
+    right = scores.argmax(axis=1) == labels
+    worst = min(right[labels == digit].mean() for digit in range(8))
+    assert float(metric.result()) == pytest.approx(worst, abs=1e-6)
+    metric.reset_state()
+    assert float(metric.result()) == 1.0
 
 
-def test_the_script_races_the_networks_of_the_lesson(lesson):
-    assert set(lesson["contestants"]) == set(seeds_13.CONTESTANTS) == set(lesson["widths"])
-    costs = []
-    for name, (block, widths) in seeds_13.CONTESTANTS.items():
-        assert widths == lesson["widths"][name]
-        ours = seeds_13.classifier(block, widths)
-        theirs = lesson["classifier"](lesson["contestants"][name], widths)
-        shapes = [[tuple(weight.shape) for weight in model.weights] for model in (ours, theirs)]
-        assert shapes[0] == shapes[1]
-        costs.append(blocks.model_multiplications(ours))
-        assert costs[-1] == blocks.model_multiplications(theirs)
-    assert max(costs) < 1.02 * min(costs)
+def test_the_diary_has_every_hook_that_fit_calls_here(lesson):
+    diary = lesson["Diary"]
+    for hook in ("train", "epoch", "train_batch", "test"):
+        for end in ("begin", "end"):
+            name = f"on_{hook}_{end}"
+            assert getattr(diary, name) is not getattr(keras.callbacks.Callback, name)
+
+
+def test_every_callback_of_the_curriculum_is_used():
+    (path,) = NOTEBOOKS.glob("13_*.ipynb")
+    cells = [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
+    code = "\n".join(cell.source for cell in cells)
+    for name in (
+        "CSVLogger",
+        "EarlyStopping",
+        "LearningRateScheduler",
+        "ReduceLROnPlateau",
+        "ModelCheckpoint",
+        "BackupAndRestore",
+        "TensorBoard",
+        "TerminateOnNaN",
+    ):
+        assert f"callbacks.{name}(" in code, name
+
+
+def test_the_lesson_does_not_need_tensorboard():
+    """The stored output of the cell is that of this environment; the cell runs in both."""
+    (path,) = NOTEBOOKS.glob("13_*.ipynb")
+    cells = nbformat.read(path, as_version=4).cells
+    (cell,) = [
+        cell
+        for cell in cells
+        if cell.cell_type == "code" and "callbacks.TensorBoard" in cell.source
+    ]
+    assert "NBVAL_IGNORE_OUTPUT" in cell.source and "find_spec" in cell.source
+    before_the_assert, line = cell.source.rsplit("\n", 1)
+    assert line.startswith("assert wrote == ") and "assert" not in before_the_assert
+    assert importlib.util.find_spec("keras")
 
 
 def test_each_claim_about_training_can_fail():
-    for name, holds in seeds_13.CLAIMS.items():
+    for name, holds in seeds.CLAIMS.items():
         assert not holds(collections.defaultdict(lambda: math.nan)), name
 
 
@@ -129,85 +147,77 @@ def test_each_claim_about_training_can_fail():
 EXERCISES = {exercise.id: exercise for exercise in lesson_13.EXERCISES}
 
 
-@pytest.mark.parametrize("case", lesson_13.COST_CASES)
-def test_cost_reference_is_the_count_of_the_block(case):
-    height, width, channels, *filters = case
-    names = ("ones", "reduce_threes", "threes", "reduce_fives", "fives", "pooled")
-    settings = dict(zip(names, filters, strict=True))
-    counted = blocks.block_multiplications(
-        blocks.inception_block, (height, width, channels), **settings
-    )
-    assert lesson_13.inception_cost(*case) == counted
+def verdict_of(number, answer):
+    return judge(EXERCISES[number], answer)
 
 
-def block_of_functions(x):
-    """The drawn block with activation layers, another order of building, and a model inside."""
+def test_a_split_with_another_order_of_the_parts_is_right():
+    def own_way(images, labels, rng):
+        chosen = rng.choice(len(images), size=len(images) // 5, replace=False)
+        held = np.isin(np.arange(len(images)), chosen)
+        train = images[~held]
+        mean, deviation = train.mean(), train.std()
+        shifted = np.roll(train, 1, axis=2)
+        both = np.stack([train, shifted], axis=1).reshape(-1, *train.shape[1:])
+        result = (both - mean) / deviation, np.repeat(labels[~held], 2)
+        return *result, (images[held] - mean) / deviation, labels[held]
 
-    def unit(start, filters, size):
-        start = layers.Conv2D(filters, size, padding="same")(start)
-        return layers.Activation("relu")(start)
-
-    d = unit(layers.AveragePooling2D(3, strides=1, padding="same")(x), 4, 1)
-    inside = keras.Input(x.shape[1:])
-    c = keras.Model(inside, unit(unit(unit(inside, 2, 1), 4, 3), 4, 3))(x)
-    return keras.ops.concatenate([unit(x, 4, 1), unit(unit(x, 3, 1), 4, 3), c, d], axis=3)
-
-
-def rebuild_by_graphlib(shape, parts, edges):
-    tensors = {"input": keras.Input(shape)}
-    sorter = graphlib.TopologicalSorter()
-    for source, target in edges:
-        sorter.add(target, source)
-    for name in sorter.static_order():
-        if name != "input":
-            given = [tensors[source] for source, target in edges if target == name]
-            tensors[name] = parts[name](given if len(given) > 1 else given[0])
-    (end,) = set(parts) - {source for source, _ in edges}
-    return keras.Model(tensors["input"], tensors[end])
+    assert verdict_of("13.1", own_way).status == "Correct."
 
 
-def head_by_layers(model, images, labels):
-    encoder = model.layers[1]
-    for trainable in (False, True):
-        for layer in encoder.layers:
-            layer.trainable = trainable
+def test_a_split_that_changes_the_callers_images_is_refused():
+    def in_place(images, labels, rng):
+        images -= images.mean()
+        return lesson_13.prepare(images, labels, rng)
+
+    assert "belong to the caller" in verdict_of("13.1", in_place).message
+
+
+def test_parted_labels_are_refused():
+    def parted(images, labels, rng):
+        train, train_labels, held, held_labels = lesson_13.prepare(images, labels, rng)
+        return train, rng.permutation(train_labels), held, held_labels
+
+    assert "do not belong together" in verdict_of("13.1", parted).message
+
+
+def test_a_stopping_callback_may_remember_and_compare_as_it_likes():
+    class OwnWay(keras.callbacks.Callback):
+        def __init__(self, monitor, target):
+            super().__init__()
+            self.enough = lambda logs: monitor in logs and not logs[monitor] < target
+
+        def on_epoch_end(self, epoch, logs=None):
+            self.model.stop_training = self.model.stop_training or self.enough(logs)
+
+    assert verdict_of("13.2", OwnWay).status == "Correct."
+
+
+def test_a_schedule_may_count_by_the_optimiser():
+    class ByOptimiser(lesson_13.WarmupCosine):
+        def on_train_batch_begin(self, batch, logs=None):
+            done = int(self.model.optimizer.iterations)
+            self.model.optimizer.learning_rate.assign(self.rate(done))
+
+    assert verdict_of("13.3", ByOptimiser).status == "Correct."
+
+
+def test_a_head_may_be_frozen_by_other_means():
+    def by_whole_model(model, images, labels):
+        model.trainable = False
+        model.layers[-1].trainable = model.trainable = True
+        for layer in model.layers[:-1]:
+            layer.trainable = False
+        before = {layer.name: [v.copy() for v in layer.get_weights()] for layer in model.layers}
         model.compile(
             keras.optimizers.SGD(0.1),
             keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         )
-        if not trainable:
-            model.fit(images, labels, batch_size=16, verbose=0)
-    return model
+        model.fit(images, labels, verbose=0)
+        return {
+            name: sum(np.abs(old - new).sum() for old, new in zip(values, now, strict=True)) > 0
+            for name, values in before.items()
+            if (now := model.get_layer(name).get_weights())
+        }
 
-
-OTHER_RIGHT_ANSWERS = {
-    "activations as layers": ("13.1", block_of_functions),
-    "a NumPy number": ("13.2", lambda *case: np.int64(lesson_13.inception_cost(*case))),
-    "layer by layer": ("13.3", head_by_layers),
-    "by graphlib": ("13.4", rebuild_by_graphlib),
-}
-
-
-@pytest.mark.parametrize("name", OTHER_RIGHT_ANSWERS)
-def test_other_right_answers_pass(name):
-    exercise_id, answer = OTHER_RIGHT_ANSWERS[name]
-    verdict = judge(EXERCISES[exercise_id], answer)
-    assert verdict.status == verdict.CORRECT, verdict
-
-
-def test_a_loop_inside_a_node_stops_by_the_data_and_has_no_config():
-    start = keras.Input((2,))
-    (end,) = keras.ops.while_loop(lambda x: keras.ops.max(x) > 1, lambda x: (x / 2,), (start,))
-    model = keras.Model(start, end)
-    for values, steps in (([3.0, 1.0], 2), ([100.0, 7.0], 7)):
-        row = np.array([values], "float32")
-        np.testing.assert_allclose(model(row), row / 2**steps)
-    with pytest.raises(NotImplementedError, match="WhileLoop"):
-        model.get_config()
-
-
-def test_example_of_the_rebuilt_network_adds_up():
-    parts = {"a": layers.Dense(4), "sum": layers.Add()}
-    model = lesson_13.rebuild((4,), parts, [("a", "sum"), ("input", "sum"), ("input", "a")])
-    data = np.random.default_rng(0).normal(size=(3, 4)).astype("float32")
-    np.testing.assert_allclose(model(data), parts["a"](data) + data, rtol=1e-5)
+    assert verdict_of("13.4", by_whole_model).status == "Correct."

@@ -1,227 +1,245 @@
-"""What lesson 15 builds is what the helper offers, and its exercises judge fairly."""
+"""What lesson 15 builds is what ``loop`` offers, and its claims can fail."""
 
-import inspect
+import collections
+import linecache
+import math
 
+import nbformat
 import numpy as np
 import pytest
-from lesson_code import lesson_code
 
-from course_utils import wide_deep
-from course_utils.diagrams import show_model
 from course_utils.exercises import lesson_15
-from course_utils.exercises.engine import Verdict, judge
-from course_utils.session import import_tensorflow
+from course_utils.exercises.engine import judge
+from course_utils.session import import_tensorflow, seed_everything
+from course_utils.training import loop as training
+from tools.lesson_code import NOTEBOOKS, lesson_code
+from tools.seeds import lesson_15 as seeds
 
 tf = import_tensorflow()
-
 import keras  # noqa: E402
-from keras import layers, ops  # noqa: E402
+from keras import layers  # noqa: E402
+
+RNG = np.random.default_rng(10)
+IMAGES = RNG.uniform(size=(70, 12)).astype(np.float32)
+LABELS = RNG.integers(0, 4, size=70)
 
 
 @pytest.fixture(scope="module")
 def lesson():
-    registered = keras.saving.get_custom_objects()
-    before = dict(registered)
-    yield lesson_code(
-        "15",
-        "build_wide_deep",
-        "WideAndDeep",
-        "Pairs",
-        "StochasticDepth",
-        "FormulaReader",
-        "right_answers",
+    """The lesson's own definitions; AutoGraph reads their source, so it must be findable."""
+    (path,) = NOTEBOOKS.glob("15_*.ipynb")
+    own_class = None
+    for cell in nbformat.read(path, as_version=4).cells:
+        name, lines = f"{path.name}:{cell.id}", cell.source.splitlines(keepends=True)
+        linecache.cache[name] = (len(cell.source), None, lines, name)
+        if "class TrainingLoop(TrainingLoop)" in cell.source:
+            own_class = cell
+    found = lesson_code("15", "training_step", "make_batches", "TrainingLoop", "diagnose")
+    exec(compile(own_class.source, f"{path.name}:{own_class.id}", "exec"), found)
+    return found
+
+
+def network():
+    seed_everything(0)
+    return keras.Sequential(
+        [
+            keras.Input((12,)),
+            layers.Dense(8, activation="relu", kernel_regularizer="l2"),
+            layers.Dropout(0.2),
+            layers.Dense(4),
+        ]
     )
-    registered.clear()
-    registered.update(before)  # the class of the lesson has the registered name of the helper's
 
 
-def batch(count=6):
-    rng = np.random.default_rng(0)
-    return {
-        "wide": rng.normal(size=(count, 4)).astype("float32"),
-        "deep": rng.normal(size=(count, 9)).astype("float32"),
-    }
+def assert_same_weights(model, other, tolerance=1e-5):
+    for ours, theirs in zip(model.get_weights(), other.get_weights(), strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=tolerance)
 
 
 # ---------------------------------------------------------------- helper and lesson
 
-OPTIONS = pytest.mark.parametrize(
+
+@pytest.mark.parametrize(
     "options",
     [
         {},
-        {"hidden": (5, 4, 3), "answers": 2},
-        {"hidden": (), "dropout": 0.2},
-        {"hidden": (8,), "dropout": 0.5},
+        {"batch_size": 16, "drop_remainder": True},
+        {"shuffle": True, "seed": 4},
+        {"shuffle": True, "seed": 4, "reshuffle": False},
+        {"transform": lambda images, labels: (images * 2, labels)},
     ],
-    ids=str,
 )
+def test_helper_and_lesson_make_the_same_batches(lesson, options):
+    epochs = []
+    for make in (training.make_batches, lesson["make_batches"]):
+        seed_everything(3)
+        batches = make((IMAGES, LABELS), **options)
+        epochs.append([batch for _ in range(2) for batch in batches])
+    assert len(epochs[0]) == len(epochs[1])
+    for (images, labels), (other_images, other_labels) in zip(*epochs, strict=True):
+        np.testing.assert_array_equal(images, other_images)
+        np.testing.assert_array_equal(labels, other_labels)
 
 
-@OPTIONS
-def test_helper_and_lesson_build_the_same_graph(lesson, options):
-    ours = wide_deep.build_wide_deep(wide=4, deep=9, **options)
-    theirs = lesson["build_wide_deep"](wide=4, deep=9, **options)
-    assert show_model(ours).text == show_model(theirs).text
-    theirs.set_weights(ours.get_weights())
-    np.testing.assert_array_equal(ours(batch()), theirs(batch()))
-
-
-@OPTIONS
-def test_helper_and_lesson_write_the_same_class(lesson, options):
-    ours = wide_deep.WideAndDeep(name="same", **options)
-    theirs = lesson["WideAndDeep"](name="same", **options)
-    ours(batch())
-    theirs(batch())
-    assert ours.get_config() == theirs.get_config()
-    assert show_model(ours).text == show_model(theirs).text
-    theirs.set_weights(ours.get_weights())
-    np.testing.assert_array_equal(ours(batch()), theirs(batch()))
-    assert lesson["WideAndDeep"].from_config(ours.get_config()).sizes == ours.sizes
-
-
-@pytest.mark.parametrize("name", ["WideAndDeep", "build_wide_deep"])
-def test_helper_and_lesson_have_the_same_arguments(lesson, name):
-    def arguments(function):
-        parameters = inspect.signature(function).parameters.values()
-        return [(parameter.name, parameter.default, parameter.kind) for parameter in parameters]
-
-    assert arguments(getattr(wide_deep, name)) == arguments(lesson[name])
-
-
-# ---------------------------------------------------------------- the lesson's own parts
-
-
-def test_pairs_and_their_mask(lesson):
-    embedding = layers.Embedding(9, 3, mask_zero=True)
-    rows = embedding(np.array([[1, 2, 3, 0], [4, 0, 0, 0]]))
-    pairs = lesson["Pairs"]()
-    values = np.asarray(rows)
-    np.testing.assert_array_equal(pairs(rows)[0, 1], np.concatenate([values[0, 1], values[0, 2]]))
-    mask = pairs.compute_mask(rows, tf.constant([[True, True, True, False]]))
-    assert np.asarray(mask).tolist() == [[True, True, False]]
-    assert pairs.compute_mask(rows) is None
-
-
-def test_stochastic_depth_is_the_mean_over_its_draws(lesson):
-    """In use, a network of linear blocks answers with the mean of its answers in training."""
-    model = lesson["StochasticDepth"](depth=3, units=6)
-    for block in model.blocks:
-        block.activation = keras.activations.linear
-    rows = np.random.default_rng(0).normal(size=(2, 5)).astype("float32")
-    in_use = model(rows)
-    drawn = np.stack([model(rows, training=True) for _ in range(400)])
-    spread = drawn.std(axis=0).max() / np.sqrt(len(drawn))
-    np.testing.assert_allclose(drawn.mean(axis=0), in_use, atol=6 * spread)
-    assert spread > 0
-
-
-def test_formula_reader_is_the_recursion(lesson):
-    reader = lesson["FormulaReader"](width=3)
-    values = np.array([[0, 1, 1], [1, 0, 0]])
-    got = reader(values, formula=("and", ("or", 0, 1), 2))
-    leaf = reader.leaf.get_weights()[0][values]
-
-    def joint(name, left, right):
-        kernel, bias = reader.joints[name].get_weights()
-        return np.tanh(np.concatenate([left, right], axis=1) @ kernel + bias)
-
-    vector = joint("and", joint("or", leaf[:, 0], leaf[:, 1]), leaf[:, 2])
-    kernel, bias = reader.truth.get_weights()
-    np.testing.assert_allclose(got, vector @ kernel + bias, atol=1e-5)
-    right = lesson["right_answers"](("and", ("or", 0, 1), 2), values)
-    assert right.tolist() == [1, 0]
-
-
-# ---------------------------------------------------------------- other right answers
-
-
-def verdict_on(number, answer):
-    return judge(lesson_15.EXERCISES[number - 1], answer)
-
-
-class ExpertsInDict(layers.Layer):
-    def __init__(self, units, count):
-        super().__init__()
-        self.made = {str(place): layers.Dense(units) for place in range(count)}
-        self.share = keras.Variable(np.full(count, 1 / count), dtype="float32")
-
-    def call(self, inputs):
-        answers = ops.stack([dense(inputs) for dense in self.made.values()])
-        return ops.tensordot(self.share, answers, axes=1)
-
-
-class CentreOwnMask(layers.Layer):
-    def call(self, inputs, mask=None):
-        real = ops.ones_like(inputs[..., :1])
-        if mask is not None:
-            real = ops.cast(mask, "float32")[..., None]
-        total = ops.sum(inputs * real, axis=1, keepdims=True)
-        return (inputs - total / (ops.sum(real, axis=1, keepdims=True) + 1e-9)) * real
-
-    def compute_mask(self, inputs, mask=None):
-        return mask
-
-
-class SettleInTensorFlow(lesson_15.Settle):
-    @tf.function
-    def call(self, inputs):
-        state, change, rounds = tf.zeros_like(inputs), tf.constant(1e9), 0
-        while rounds < self.limit and change > self.tolerance:
-            new = tf.tanh(inputs + tf.matmul(state, self.w))
-            change, state, rounds = tf.reduce_max(tf.abs(new - state)), new, rounds + 1
-        return state
-
-
-@keras.saving.register_keras_serializable(package="test_15")
-class ReaderByHand(lesson_15.PlainReader):
-    def get_config(self):
-        config = super(lesson_15.PlainReader, self).get_config()
-        config.update(
-            classes=self.classes, encoder=keras.saving.serialize_keras_object(self.encoder)
+@pytest.mark.parametrize("steps_per_call", [1, 2, 32])
+def test_helper_and_lesson_train_alike(lesson, steps_per_call):
+    batches = training.make_batches((IMAGES, LABELS), batch_size=16)
+    results = []
+    for make in (training.TrainingLoop, lesson["TrainingLoop"]):
+        loop = make(
+            network(),
+            optimizer=keras.optimizers.SGD(0.1),
+            loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+            metrics=[keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
+            steps_per_call=steps_per_call,
         )
-        return config
-
-    @classmethod
-    def from_config(cls, config):
-        config = dict(config)
-        encoder = keras.saving.deserialize_keras_object(config.pop("encoder"))
-        return cls(encoder, **config)
-
-
-@pytest.mark.parametrize(
-    ("number", "answer"),
-    [(1, ExpertsInDict), (2, CentreOwnMask), (3, SettleInTensorFlow), (4, ReaderByHand)],
-    ids=["15.1", "15.2", "15.3", "15.4"],
-)
-def test_other_right_answers_pass(number, answer):
-    verdict = verdict_on(number, answer)
-    assert verdict.status == Verdict.CORRECT, verdict
+        results.append((loop.model, loop.fit(batches, epochs=3)))
+    (model, history), (other, other_history) = results
+    assert_same_weights(model, other)
+    assert set(history) == set(other_history) == {"loss", "accuracy"}
+    for name, values in history.items():
+        np.testing.assert_allclose(values, other_history[name], rtol=1e-4)
 
 
-class SettleByRow(lesson_15.Settle):
-    """Stops when the mean change is small, not the largest."""
-
-    def call(self, inputs):
-        def next_round(state, change):
-            new = ops.tanh(inputs + ops.matmul(state, self.w))
-            return new, ops.mean(ops.abs(new - state))
-
-        start = ops.zeros_like(inputs), ops.convert_to_tensor(float("inf"), dtype="float32")
-        return ops.while_loop(
-            lambda state, change: change > self.tolerance,
-            next_round,
-            start,
-            maximum_iterations=self.limit,
-        )[0]
-
-
-def test_a_mean_change_stops_too_early():
-    verdict = verdict_on(3, SettleByRow)
-    assert verdict.status == Verdict.NOT_YET and "it ends with round" in verdict.message
+def test_the_script_diagnoses_as_the_lesson_does(lesson):
+    rng = np.random.default_rng(0)
+    answers = set()
+    for _ in range(3000):
+        start, end = 10 ** rng.uniform(-1, 2, size=(2, 2))
+        run = {
+            "loss": list(np.linspace(start[0], end[0], 8)),
+            "val_loss": list(np.linspace(start[1], end[1], 8)),
+            "accuracy": [rng.uniform()],
+        }
+        answers.add(lesson["diagnose"](run))
+        assert seeds.diagnose(run) == lesson["diagnose"](run)
+    still = {"loss": [2.303] * 8, "val_loss": [2.31] * 8, "accuracy": [0.1]}
+    assert seeds.diagnose(still) == lesson["diagnose"](still) == "dead start"
+    assert answers | {"dead start"} == {*seeds.CAUSES, "healthy"}
 
 
-@pytest.mark.parametrize("number", [1, 2, 3, 4])
-@pytest.mark.parametrize("answer", [layers.Dense, keras.Model, int, layers.Dense(3), "Experts"])
-def test_other_classes_get_a_verdict(number, answer):
-    verdict = verdict_on(number, answer)
-    assert verdict.status in (Verdict.NOT_YET, Verdict.NOT_ATTEMPTED), verdict
+def test_each_claim_about_training_can_fail():
+    for name, holds in seeds.CLAIMS.items():
+        assert not holds(collections.defaultdict(lambda: math.nan)), name
+
+
+# ---------------------------------------------------------------- exercises
+
+EXERCISES = {exercise.id: exercise for exercise in lesson_15.EXERCISES}
+
+
+@pytest.mark.parametrize("limit", [0.1, 1.0, 1000.0])
+def test_clip_reference_is_tensorflow(limit):
+    gradients = [tf.constant(RNG.normal(size=shape), tf.float32) for shape in [(3, 4), (4,), ()]]
+    theirs, _ = tf.clip_by_global_norm(gradients, limit)
+    for ours, expected in zip(lesson_15.clip_gradients(gradients, limit), theirs, strict=True):
+        np.testing.assert_allclose(ours, expected, rtol=1e-5)
+
+
+def test_accumulate_reference_is_one_large_batch():
+    model, other = network(), network()
+    for member in (model, other):  # dropout draws for a batch, so it cannot be cut
+        member.layers[1].rate = 0.0
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    pieces = [(tf.constant(IMAGES[a:b]), LABELS[a:b]) for a, b in [(0, 30), (30, 60), (60, 70)]]
+    first, second = keras.optimizers.Adam(0.01), keras.optimizers.Adam(0.01)
+    value = lesson_15.accumulated_step(model, first, loss, pieces)
+    whole = lesson_15.accumulated_step(other, second, loss, [(IMAGES, LABELS)])
+    assert float(value) == pytest.approx(float(whole), rel=1e-5)
+    assert_same_weights(model, other)
+
+
+def test_mended_loop_is_the_course_loop():
+    model, history, _ = lesson_15.run_loop(lesson_15.mended_loop)
+    twin = lesson_15.small_model()
+    loop = training.TrainingLoop(
+        twin,
+        optimizer=keras.optimizers.SGD(0.1),
+        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        metrics=[keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
+    )
+    batches = training.make_batches((lesson_15.INPUTS, lesson_15.CLASSES), batch_size=4)
+    expected = loop.fit(batches, epochs=lesson_15.EPOCHS)
+    np.testing.assert_allclose(history, expected["accuracy"], atol=1e-6)
+    assert_same_weights(model, twin)
+
+
+def test_the_broken_loop_of_the_statement_has_all_three_bugs():
+    names = {"tf": tf}
+    exec(lesson_15.BROKEN, names)
+    assert lesson_15.BROKEN in EXERCISES["15.3"].statement
+    verdict = judge(EXERCISES["15.3"], names["broken_loop"])
+    assert "both are still there" in verdict.message
+
+
+def test_finder_reference_finds_the_bottom_of_a_bowl():
+    rates = []
+
+    def step(rate):
+        rates.append(rate)
+        return (math.log10(rate) + 1) ** 2 + 0.5
+
+    found = lesson_15.find_learning_rate(step, 1e-4, 10.0, 26)
+    assert found == pytest.approx(0.01, rel=1e-6)
+    assert rates[0] == pytest.approx(1e-4) and rates == sorted(rates)
+
+
+def clip_with_if(gradients, limit):
+    norm = tf.norm(tf.concat([tf.reshape(gradient, [-1]) for gradient in gradients], axis=0))
+    return tuple(
+        tf.where(norm > limit, gradient * limit / tf.maximum(norm, 1e-12), gradient)
+        for gradient in gradients
+    )
+
+
+def accumulate_one_tape(model, optimizer, loss_function, batches):
+    count = sum(len(targets) for _, targets in batches)
+    with tf.GradientTape() as tape:
+        total = 0.0
+        for inputs, targets in batches:
+            share = len(targets) / count
+            total += share * loss_function(targets, model(inputs, training=True))
+    gradients = tape.gradient(total, model.trainable_variables)
+    optimizer.apply_gradients(zip(gradients, model.trainable_variables, strict=True))
+    return float(total)
+
+
+def mend_with_lesson_step(model, optimizer, loss_function, metric, batches, epochs):
+    reported = np.zeros(epochs)
+    for epoch in range(epochs):
+        for inputs, targets in batches:
+            with tf.GradientTape() as tape:
+                outputs = model(inputs, training=True)
+                loss = tf.add_n([loss_function(targets, outputs), *model.losses])
+            variables = model.trainable_variables
+            optimizer.apply(tape.gradient(loss, variables), variables)
+            metric.update_state(targets, outputs)
+        reported[epoch] = metric.result()
+        metric.reset_state()
+    return list(reported)
+
+
+def find_with_lists(step, low, high, steps):
+    rates, losses = np.geomspace(low, high, steps), []
+    for rate in rates:
+        loss = step(rate)
+        if np.isnan(loss) or (losses and loss > 4 * min(losses)):
+            break
+        losses.append(loss)
+    return rates[np.argmin(losses)] * 0.1
+
+
+OTHER_RIGHT_ANSWERS = {
+    "TensorFlow's clipping": ("15.1", lambda g, limit: tf.clip_by_global_norm(g, limit)[0]),
+    "clipping with where": ("15.1", clip_with_if),
+    "one tape": ("15.2", accumulate_one_tape),
+    "reset at the end": ("15.3", mend_with_lesson_step),
+    "lists": ("15.4", find_with_lists),
+}
+
+
+@pytest.mark.parametrize("name", OTHER_RIGHT_ANSWERS)
+def test_other_right_answers_pass(name):
+    exercise_id, answer = OTHER_RIGHT_ANSWERS[name]
+    verdict = judge(EXERCISES[exercise_id], answer)
+    assert verdict.status == verdict.CORRECT, verdict

@@ -1,265 +1,222 @@
-"""What lesson 18 builds is what the helpers offer, and its exercises judge fairly."""
+"""What lesson 18 builds is what ``headlines`` offers, and its claims can fail."""
 
 import ast
+import json
+import re
 
 import nbformat
 import numpy as np
 import pytest
-from lesson_code import NOTEBOOKS, lesson_code
-from random_values import batch, randomise
 
-from course_utils import imagenet_resnets, towers
+from course_utils.builders import headlines
 from course_utils.data import load_results
 from course_utils.exercises import lesson_18
-from course_utils.exercises.engine import Verdict, judge
+from course_utils.exercises.engine import judge
 from course_utils.session import import_tensorflow
+from tools.lesson_code import NOTEBOOKS, lesson_code
+from tools.seeds import lesson_18 as seeds
 
 tf = import_tensorflow()
-
 import keras  # noqa: E402
+
+EXERCISES = {exercise.id: exercise for exercise in lesson_18.EXERCISES}
+SMALL = {"vocabulary": 9, "length": 5, "embedding": 3, "context": 4, "units": 2, "hidden": (6, 5)}
+RNG = np.random.default_rng(11)
 
 
 @pytest.fixture(scope="module")
 def lesson():
-    """Return what the lesson defines, without what its cells compute."""
-    space = lesson_code("18", "ConvNorm")
+    names = lesson_code("18", "encode_context", "build_headline_model")
     (path,) = NOTEBOOKS.glob("18_*.ipynb")
-    for cell in nbformat.read(path, as_version=4).cells:
-        if cell.cell_type != "code" or cell.id == "setup" or cell.id.startswith("attempt-"):
-            continue
-        for part in ast.parse(cell.source).body:
-            loss = isinstance(part, ast.Assign) and ast.unparse(part.targets[0]) == "cross_entropy"
-            if loss or isinstance(part, (ast.FunctionDef, ast.ClassDef)):
-                exec(compile(ast.Module([part], []), f"{path.name}:{cell.id}", "exec"), space)
-    return space
+    for cell in nbformat.read(path, as_version=4).cells:  # a cell that needs those above it
+        if cell.cell_type == "code" and cell.source.startswith("def lstm_step("):
+            (function, *_) = ast.parse(cell.source).body
+            exec(ast.unparse(function), names)
+    return names
 
 
 # ---------------------------------------------------------------- helper and lesson
 
 
-@pytest.mark.parametrize("kind", ["BasicBlock", "Bottleneck"])
-@pytest.mark.parametrize(("filters", "strides"), [(8, 1), (2, 1), (4, 2)])
-def test_helper_and_lesson_write_the_same_block(lesson, kind, filters, strides):
-    options = {"strides": strides, "use_bias": True, "epsilon": 0.01}
-    ours = getattr(imagenet_resnets, kind)(filters, **options)
-    theirs, x = lesson[kind](filters, **options), batch(2, 6, 6, 8)
-    ours(x), theirs(x)
-    randomise(ours)
-    theirs.set_weights(ours.get_weights())
-    np.testing.assert_allclose(ours(x), theirs(x), atol=1e-5)
-    np.testing.assert_allclose(ours(x, training=True), theirs(x, training=True), atol=1e-4)
-    for one, other in zip(ours.weights, theirs.weights, strict=True):  # the averages moved alike
-        np.testing.assert_allclose(one, other, atol=1e-5)
+def test_helper_and_lesson_encode_alike(lesson):
+    hours, weekdays = RNG.integers(0, 24, 50), RNG.integers(0, 7, 50)
+    ours = headlines.encode_context(hours, weekdays)
+    theirs = lesson["encode_context"](hours, weekdays)
+    assert ours.dtype == theirs.dtype
+    np.testing.assert_array_equal(ours, theirs)
 
 
-@pytest.mark.parametrize("kind", ["ResNet18", "ResNet50"])
-def test_helper_and_lesson_write_the_same_network(lesson, kind):
-    counts = {"counts": (2, 1)}
-    ours = type(kind, (getattr(imagenet_resnets, kind),), dict(counts))(classes=3)
-    theirs, x = type(kind, (lesson[kind],), dict(counts))(classes=3), batch(2, 32, 32, 3)
-    ours(x), theirs(x)
-    randomise(ours)
-    theirs.set_weights(ours.get_weights())
-    np.testing.assert_allclose(ours(x), theirs(x), atol=1e-4)
-    assert getattr(imagenet_resnets, kind).counts == lesson[kind].counts
+@pytest.mark.parametrize("as_dict", [True, False])
+def test_helper_and_lesson_answer_alike(lesson, as_dict):
+    models = [
+        names["build_headline_model"](**SMALL, as_dict=as_dict)
+        for names in (vars(headlines), lesson)
+    ]
+    configs = [json.dumps(model.get_config(), sort_keys=True) for model in models]
+    configs = [re.sub(r"not_equal_\d+", "not_equal", config) for config in configs]  # unnamed
+    assert configs[0] == configs[1]
+    models[1].set_weights(models[0].get_weights())
+    inputs = {
+        "headline": RNG.integers(0, 9, (6, 5)).astype("int32"),
+        "context": RNG.normal(size=(6, 4)).astype("float32"),
+    }
+    ours, theirs = (tf.nest.flatten(model(inputs)) for model in models)
+    assert len(ours) == 2
+    for one, other in zip(ours, theirs, strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
-@pytest.mark.parametrize("shortcuts", [True, False])
-@pytest.mark.parametrize("batch_norm", [True, False])
-def test_helper_and_lesson_write_the_same_tower(lesson, shortcuts, batch_norm):
-    options = {"shortcuts": shortcuts, "batch_norm": batch_norm, "filters": 4}
-    ours, theirs = towers.Tower(8, **options), lesson["Tower"](8, **options)
-    x, labels = batch(64, 14, 14, 1), np.arange(64) % 10
-    ours(x), theirs(x)
-    randomise(ours)
-    theirs.set_weights(ours.get_weights())
-    np.testing.assert_allclose(ours(x), theirs(x), atol=1e-4)
-    np.testing.assert_allclose(
-        towers.without_units(ours, [1])(x), lesson["without_units"](theirs, [1])(x), atol=1e-4
-    )
-    one, other = (
-        function(tower, x, labels)
-        for function, tower in ((towers.gradient_norms, ours), (lesson["gradient_norms"], theirs))
-    )
-    np.testing.assert_allclose(one, other, rtol=1e-3)
-    towers.train_tower(ours, x, labels, epochs=1, rate=0.001)
-    lesson["train"](theirs, x, labels, epochs=1, rate=0.001)
-    for a, b in zip(ours.get_weights(), theirs.get_weights(), strict=True):
-        np.testing.assert_allclose(a, b, atol=2.1e-3)  # one step of Adam is at most the rate
-    assert ours.optimizer.iterations == theirs.optimizer.iterations == 1
+def test_helper_and_lesson_have_the_same_defaults(lesson):
+    ours, theirs = headlines.build_headline_model(), lesson["build_headline_model"]()
+    shapes = [[tuple(weight.shape) for weight in model.weights] for model in (ours, theirs)]
+    assert shapes[0] == shapes[1]
+    assert set(ours.output) == set(theirs.output) == {"reposts", "likes"}
 
 
-def test_helper_and_lesson_shrink_alike(lesson):
-    pictures = np.random.default_rng(0).integers(0, 256, (3, 28, 28)).astype("uint8")
-    np.testing.assert_array_equal(towers.shrink(pictures), lesson["shrink"](pictures))
+@pytest.mark.parametrize("units", [1, 7])
+def test_a_step_by_hand_is_that_of_keras(lesson, units):
+    lstm = keras.layers.LSTM(units, return_state=True)
+    x = RNG.normal(size=(5, 4, 3)).astype("float32")
+    lstm(x)
+    weights = [2.0 * RNG.normal(size=weight.shape) for weight in lstm.get_weights()]
+    lstm.set_weights(weights)
+    h = c = np.zeros((5, units), "float32")
+    for place in range(4):
+        h, c = lesson["lstm_step"](x[:, place], h, c, lstm.get_weights())
+    _, *theirs = lstm(x)
+    np.testing.assert_allclose(h, theirs[0], atol=1e-5)
+    np.testing.assert_allclose(c, theirs[1], atol=1e-5)
 
 
-# ---------------------------------------------------------------- what is stored
+# ---------------------------------------------------------------- stored results
 
 
-def test_stored_runs_have_the_shape_that_the_lesson_draws():
+def test_stored_runs_have_the_settings_of_the_script():
     stored = load_results("18")
-    seeds = len(stored["settings"]["seeds"])
-    assert seeds >= 5
-    for arm in ("with batch norm", "without batch norm"):
-        for kind in ("plain", "residual"):
-            runs = stored["depth"][arm][kind]
-            assert list(runs) == ["8", "14", "20", "30"]
-            for run in runs.values():
-                assert all(len(values) == seeds for values in run.values())
-                assert all(0 <= value <= 1 for value in run["train accuracy"])
-    for kind in ("plain", "residual"):
-        assert np.shape(stored["longer"][kind]) == (seeds, 12)
-        assert np.shape(stored["deleted"]["8"][kind]) == (seeds, 4)
-        assert np.shape(stored["deleted"]["14"][kind]) == (seeds, 7)
+    settings = stored["settings"]
+    assert settings["training headlines"] == seeds.FEW
+    assert settings["epochs"] == seeds.FEW_EPOCHS
+    assert settings["batch size"] == seeds.FEW_BATCH
+    assert settings["seeds"] == list(range(seeds.FEW_SEEDS))
+    assert stored["made by"] == "python -m tools.seeds.lesson_18 --write"
+    assert list(stored["curves"]) == list(seeds.ARMS)
+    for curves in stored["curves"].values():
+        assert np.shape(curves) == (seeds.FEW_SEEDS, seeds.FEW_EPOCHS)
+        assert np.min(curves) > 0.26 and np.max(curves) < 4.0
 
 
-def test_exercise_reads_the_stored_runs():
-    plain = load_results("18")["depth"]["with batch norm"]["plain"]
-    assert lesson_18.read_depth(plain["8"], plain["30"]) == "harder to train"
-    assert lesson_18.read_depth(plain["8"], plain["8"]) == "not clear"
+def test_each_kind_starts_from_the_same_weights():
+    """Where the auxiliary loss weighs nothing, its target cannot matter."""
+    seeds_11_weights = []
+    for _ in range(2):
+        keras.utils.set_random_seed(3)
+        seeds_11_weights.append(headlines.build_headline_model(**SMALL).get_weights())
+    for one, other in zip(*seeds_11_weights, strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
-# ---------------------------------------------------------------- other right answers
+@pytest.mark.parametrize("claim", seeds.CLAIMS)
+def test_claims_of_the_script_can_fail(claim):
+    assert seeds.CLAIMS[claim](GOOD)
+    bad = dict.fromkeys(GOOD, 0.0) | {"gradient at the end, likes": 1.0}
+    assert not seeds.CLAIMS[claim](bad)
 
 
-def verdict_on(number, answer):
-    return judge(lesson_18.EXERCISES[number - 1], answer)
+GOOD = {
+    "reposts: floor": 0.26,
+    "reposts: mean": 1.6,
+    "likes: floor": 0.09,
+    "likes: mean": 0.71,
+    "gradient at the start, reposts": 0.01,
+    "gradient at the start, likes": 0.15,
+    "gradient at the end, reposts": 0.1,
+    "gradient at the end, likes": 0.05,
+    "reposts: model": 0.37,
+    "likes: model": 0.12,
+    "gap, never": 0.16,
+    "gap, not never": 0.09,
+    "hamster: noon minus 23 h": -1.1,
+    "pizza: noon minus 23 h": 2.1,
+    "reposts: text only": 1.15,
+    "reposts: context only": 1.52,
+}
+
+# ---------------------------------------------------------------- answers that differ and are right
 
 
-def count_by_list(blocks, channels, classes):
-    kernels = [(7, channels, 64)]
-    for stage, count in enumerate(blocks):
-        before, filters = 64 * 2 ** max(stage - 1, 0), 64 * 2**stage
-        kernels += [(3, before, filters)] + [(3, filters, filters)] * (2 * count - 1)
-    depth = len(kernels) + 1
-    kernels += [(1, 32 * 2**stage, 64 * 2**stage) for stage in range(1, len(blocks))]
-    total = sum(size**2 * a * b + 2 * b for size, a, b in kernels)
-    return np.array([depth, total + (kernels[depth - 2][2] + 1) * classes])
-
-
-def count_by_network(blocks, channels, classes):
-    kind = type("Counted", (imagenet_resnets.ResNet18,), {"counts": blocks})
-    model = kind(classes=classes)
-    model(keras.Input((32, 32, channels)))
-    parameters = sum(int(np.prod(weight.shape)) for weight in model.trainable_weights)
-    return [2 + sum(2 * len(stage) for stage in model.stages), parameters]
-
-
-def start_by_set_weights(block):
-    norm = block.main_path[-1].norm
-    gamma, *others = norm.get_weights()
-    norm.set_weights([0 * gamma, *others])
-    return block
-
-
-def start_by_path_length(block):
-    place = len(block.main_path) - 1
-    gamma = block.main_path[place].norm.gamma
-    gamma.assign(tf.zeros_like(gamma))
-    return block
-
-
-def start_by_subtraction(block):
-    gamma = block.main_path[-1].norm.trainable_weights[0]
-    gamma.assign_sub(gamma)
-    return block
-
-
-def rewired_as_sequential(tower, order):
-    return keras.Sequential([tower.stem, *[tower.units[place] for place in order], tower.head])
-
-
-class Rewired(keras.Model):
-    def __init__(self, tower, order):
-        super().__init__()
-        self.stem, self.head = tower.stem, tower.head
-        self.units = [tower.units[place] for place in order]
-
-    def call(self, images, training=None):
-        x = self.stem(images)
-        for unit in self.units:
-            x = unit(x)
-        return self.head(x)
-
-
-class RewiredTower(keras.Model):
-    def __init__(self, tower, order):
-        super().__init__()
-        self.tower, self.order = tower, tuple(order)
-
-    def call(self, x):
-        x = self.tower.stem(x)
-        for place in self.order:
-            x = self.tower.units[place](x)
-        return self.tower.head(x)
-
-
-def read_in_arrays(shallow, deep):
-    train, test = (
-        (np.array(shallow[name])[:, None], np.array(deep[name])[None])
-        for name in ("train accuracy", "test accuracy")
+def followers_by_add():
+    model = lesson_18.build_with_followers()
+    return keras.Model(
+        {tensor.name: tensor for tensor in model.inputs},
+        {"likes": model.output["likes"], "reposts": model.output["reposts"]},
     )
-    if (train[1] < train[0]).all():
-        return "harder to train"
-    if (test[1] < test[0]).all():
-        return "overfits"
-    return "helps" if (test[1] > test[0]).all() else "not clear"
 
 
-def read_by_sorting(shallow, deep):
-    low = {name: (sorted(deep[name])[-1], sorted(shallow[name])[0]) for name in deep}
-    verdict = "not clear"
-    if sorted(shallow["test accuracy"])[-1] < sorted(deep["test accuracy"])[0]:
-        verdict = "helps"
-    for name, word in (("test accuracy", "overfits"), ("train accuracy", "harder to train")):
-        verdict = word if low[name][0] < low[name][1] else verdict
-    return verdict
+def metrics_by_objects(model):
+    model.compile(
+        keras.optimizers.SGD(0.1),
+        loss=dict.fromkeys(("reposts", "likes"), keras.losses.MeanSquaredError()),
+        loss_weights={"likes": 0.2, "reposts": 1.0},
+        metrics={
+            "likes": [
+                keras.metrics.MeanAbsolutePercentageError(),
+                keras.metrics.MeanAbsoluteError(),
+            ],
+            "reposts": [keras.metrics.MeanAbsoluteError(name="distance")],
+        },
+    )
+    return model
 
 
-@pytest.mark.parametrize(
-    ("number", "answer"),
-    [
-        (1, count_by_list),
-        (1, count_by_network),
-        (2, start_by_set_weights),
-        (2, start_by_path_length),
-        (2, start_by_subtraction),
-        (3, rewired_as_sequential),
-        (3, Rewired),
-        (3, RewiredTower),
-        (4, read_in_arrays),
-        (4, read_by_sorting),
-    ],
-)
-def test_other_right_answers_pass(number, answer):
-    verdict = verdict_on(number, answer)
-    assert verdict.status == Verdict.CORRECT, verdict
+def total_as_a_tensor(model, inputs, targets, weights):
+    answers = model(inputs)
+    return tf.add_n(
+        [
+            weights[name] * keras.losses.MeanSquaredError()(targets[name][:, None], answers[name])
+            for name in weights
+        ]
+        + list(model.losses)
+    )
 
 
-@pytest.mark.parametrize("number", [1, 2, 3, 4])
-@pytest.mark.parametrize(
-    "answer", [keras.Model, int, "x", lambda *given: given[0], lambda *given: 3]
-)
-def test_other_things_get_a_verdict(number, answer):
-    verdict = verdict_on(number, answer)
-    assert verdict.status in (Verdict.NOT_YET, Verdict.NOT_ATTEMPTED), verdict
+def unknown_by_bool(targets):
+    known = np.isfinite(targets["likes"])
+    filled = {"likes": np.nan_to_num(targets["likes"], nan=7.0), "reposts": targets["reposts"]}
+    return filled, {"likes": known, "reposts": np.ones_like(known)}
 
 
-def test_a_started_block_learns_from_the_first_step():
-    """The claim behind exercise 18.2, with the other gammas for comparison."""
-    block, x = imagenet_resnets.BasicBlock(8), np.abs(batch(4, 5, 5, 8))
-    block(x)
-    lesson_18.start_as_shortcut(block)
-    np.testing.assert_allclose(block(x), x, atol=1e-6)
-    gammas = [part.norm.gamma for part in block.main_path]
+OTHER_RIGHT_ANSWERS = {
+    "inputs as a dict": ("18.1", followers_by_add),
+    "metric objects": ("18.2", metrics_by_objects),
+    "a tensor": ("18.3", total_as_a_tensor),
+    "another filling, weights as booleans": ("18.4", unknown_by_bool),
+}
 
-    def gradient():
-        with tf.GradientTape() as tape:
-            loss = tf.reduce_sum(tf.square(block(x, training=True) - 2 * x))
-        return [np.abs(part).max() for part in tape.gradient(loss, gammas)]
 
-    assert gradient()[1] > 1e-2
-    gammas[0].assign(np.zeros(8))
-    gammas[1].assign(np.ones(8))
-    assert gradient()[1] < 1e-6
+@pytest.mark.parametrize("name", OTHER_RIGHT_ANSWERS)
+def test_other_right_answers_pass(name):
+    exercise_id, answer = OTHER_RIGHT_ANSWERS[name]
+    verdict = judge(EXERCISES[exercise_id], answer)
+    assert verdict.status == verdict.CORRECT, verdict
+
+
+def test_the_reference_total_is_what_evaluate_reports():
+    model = lesson_18.regularised_model()
+    weights = {"reposts": 1.0, "likes": 0.2}
+    model.compile("sgd", loss={"reposts": "mse", "likes": "mse"}, loss_weights=weights)
+    x = RNG.normal(size=(20, 5)).astype("float32")
+    targets = {name: RNG.normal(size=20).astype("float32") for name in weights}
+    reported = model.evaluate(x, targets, verbose=0, return_dict=True, batch_size=20)["loss"]
+    assert lesson_18.total_loss(model, x, targets, weights) == pytest.approx(reported, rel=1e-4)
+
+
+def test_the_reference_weights_train_without_nan():
+    targets = lesson_18.some_targets()
+    filled, weight = lesson_18.leave_out_unknown(targets)
+    inputs = {"headline": np.ones((20, 12), "int32"), "context": np.zeros((20, 31), "float32")}
+    model = lesson_18.small_model()
+    model.compile("sgd", loss={"reposts": "mse", "likes": "mse"}, run_eagerly=True)
+    history = model.fit(inputs, filled, sample_weight=weight, verbose=0, batch_size=20).history
+    assert np.isfinite(history["loss"][0])
+    spoilt = model.evaluate(inputs, targets, sample_weight=weight, verbose=0, return_dict=True)
+    assert np.isnan(spoilt["loss"])

@@ -1,254 +1,269 @@
-"""Lesson 19's program for workers holds together, and its exercises judge fairly."""
+"""What lesson 19 builds is what ``sharing`` offers, and its claims can fail."""
 
-import json
-from types import SimpleNamespace
+import collections
+import math
 
 import numpy as np
 import pytest
-from fresh_process import run_python
-from lesson_code import lesson_code
 
-from course_utils.data import load_digits
+from course_utils.builders import sharing
+from course_utils.data import load_posts
 from course_utils.exercises import lesson_19
-from course_utils.exercises.engine import Verdict, judge
+from course_utils.exercises.engine import judge
 from course_utils.session import import_tensorflow
-from course_utils.workers import tf_config
+from tools.data import build_posts
+from tools.lesson_code import lesson_code
+from tools.seeds import lesson_19 as seeds
 
 tf = import_tensorflow()
-
 import keras  # noqa: E402
 from keras import layers  # noqa: E402
+
+BUILT = (
+    "digit_pairs",
+    "build_digit_tower",
+    "build_siamese",
+    "encode_posts",
+    "post_pairs",
+    "build_lstm_encoder",
+    "build_fast_encoder",
+    "LayerCall",
+    "list_calls",
+    "habits",
+    "SIGNS",
+)
 
 
 @pytest.fixture(scope="module")
 def lesson():
-    names = ("where", "GLOBAL_BATCH", "compile_step", "input_of", "IMPORTS", "launch", "losses_of")
-    code = lesson_code("19", *names)
-    (images, labels), _ = load_digits()
-    code["digits"] = lambda: (images, labels.astype("int64"))
-    return code
+    return lesson_code("19", *BUILT)
 
 
-# ---------------------------------------------------------------- what the lesson builds
+# ---------------------------------------------------------------- helper and lesson
 
 
-def shares(lesson, workers, replicas_each, index, first_step, steps):
-    """Return the labels that one process feeds, and the size that its shares have."""
-    replicas = workers * replicas_each
-    context = SimpleNamespace(
-        get_per_replica_batch_size=lambda size: size // replicas,
-        num_replicas_in_sync=replicas,
-        num_input_pipelines=workers,
-        input_pipeline_id=index,
-    )
-    fed = list(lesson["input_of"](context, first_step).take(steps * replicas_each))
-    assert {len(labels) for _, labels in fed} == {64 // replicas}
-    return [labels.numpy() for _, labels in fed]
+@pytest.mark.parametrize("part", sharing.PARTS)
+@pytest.mark.parametrize("name", ["digit_pairs", "post_pairs"])
+def test_helper_and_lesson_make_the_same_pairs(lesson, name, part):
+    for options in ({}, {"seed": 5}):
+        (left, right), same = getattr(sharing, name)(60, part=part, **options)
+        (other_left, other_right), other_same = lesson[name](60, part=part, **options)
+        for ours, theirs in ((left, other_left), (right, other_right), (same, other_same)):
+            assert ours.dtype == theirs.dtype
+            np.testing.assert_array_equal(ours, theirs)
 
 
-@pytest.mark.parametrize("first_step", [0, 5, 61])
-@pytest.mark.parametrize(("workers", "replicas_each"), [(1, 1), (1, 2), (2, 1), (4, 1)])
-def test_together_the_processes_feed_the_global_batches(lesson, workers, replicas_each, first_step):
-    """Whatever the division, each step sees the same 64 samples, across the end of an epoch too."""
-    steps = 4
-    _, labels = lesson["digits"]()
-    order = np.resize(labels, 64 * (first_step + steps))[64 * first_step :]
-    fed = [shares(lesson, workers, replicas_each, n, first_step, steps) for n in range(workers)]
-    for step in range(steps):
-        batch = [
-            fed[n][step * replicas_each + k] for n in range(workers) for k in range(replicas_each)
-        ]
-        np.testing.assert_array_equal(np.concatenate(batch), order[64 * step :][:64])
-
-
-def test_the_step_is_one_step_on_the_global_batch(lesson):
-    strategy = tf.distribute.get_strategy()
-    model, optimizer = lesson["build"](strategy)
-    twin = keras.models.clone_model(model)
-    twin.set_weights(model.get_weights())
-    images, labels = (tf.constant(part[:64]) for part in lesson["digits"]())
-    images = tf.cast(images, tf.float32) / 255
-    loss = lesson["compile_step"](strategy, model, optimizer)(images, labels)
-    twin.compile(
-        keras.optimizers.SGD(0.02, momentum=0.9),
-        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-    )
-    np.testing.assert_allclose(loss, twin.train_on_batch(images, labels), rtol=1e-5)
-    for ours, theirs in zip(model.get_weights(), twin.get_weights(), strict=True):
-        np.testing.assert_allclose(ours, theirs, atol=1e-6)
-
-
-def test_the_imports_of_the_program_run_and_exercise_3_can_be_the_first_thing_done(lesson):
-    code = lesson["IMPORTS"] + (
-        "print(GLOBAL_BATCH, tf.__version__)\n"
-        "from course_utils.exercises import engine, lesson_19\n"
-        "class Mine(lesson_19.OnDevice): pass\n"
-        "print(engine.judge(lesson_19.on_device, Mine).status == engine.Verdict.CORRECT)"
-    )
-    done = run_python(code)
-    assert done.stdout.split() == [str(lesson["GLOBAL_BATCH"]), tf.__version__, "True"]
-
-
-def test_where_no_worker_can_run_the_lesson_says_so_and_goes_on(lesson, capsys):
-    def refuse(*args, **kwargs):
-        raise lesson["WorkersError"]("No free port on 127.0.0.1.")
-
-    usual, lesson["run_workers"] = lesson["run_workers"], refuse
-    try:
-        assert lesson["launch"]("program.py", 1) == []
-    finally:
-        lesson["run_workers"] = usual
-    assert capsys.readouterr().out == "Workers cannot run here: No free port on 127.0.0.1.\n"
-
-
-def test_losses_are_read_from_the_lines(lesson):
-    worker = SimpleNamespace(lines=("start 5", "step 6 0.5", "step 7 0.25"))
-    assert lesson["losses_of"](worker) == {6: 0.5, 7: 0.25}
-
-
-def test_short_names_of_devices(lesson):
-    with tf.device("CPU:0"):
-        assert lesson["where"](tf.constant(1)) == "CPU:0"
-
-
-def test_the_config_is_what_tensorflow_reads(monkeypatch):
-    monkeypatch.setenv("TF_CONFIG", tf_config([2001, 2002], 1))
-    resolver = tf.distribute.cluster_resolver.TFConfigClusterResolver()
-    assert (resolver.task_type, resolver.task_id) == ("worker", 1)
-    assert resolver.cluster_spec().as_dict() == json.loads(tf_config([2001, 2002], 0))["cluster"]
-
-
-# ---------------------------------------------------------------- exercises: right in other ways
-
-
-def loss_average(labels, logits, global_batch_size):
-    losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
-    return tf.nn.compute_average_loss(losses, global_batch_size=global_batch_size)
-
-
-def loss_keras(labels, logits, global_batch_size):
-    add_up = keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction="sum")
-    return add_up(labels, logits) / global_batch_size
-
-
-def loss_single(labels, logits, global_batch_size):
-    single = keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction=None)
-    return tf.reduce_sum(single(labels, logits)) * (1.0 / global_batch_size)
-
-
-def loss_share(labels, logits, global_batch_size):
-    mean = tf.reduce_mean(keras.losses.sparse_categorical_crossentropy(labels, logits, True))
-    return mean * len(labels) / global_batch_size
-
-
-def loss_by_hand(labels, logits, global_batch_size):
-    chosen = tf.reduce_sum(tf.one_hot(labels, 10) * tf.math.log(tf.nn.softmax(logits)), axis=-1)
-    return -tf.reduce_sum(chosen / tf.cast(global_batch_size, tf.float32))
+@pytest.mark.parametrize("length", [140, 56, 10])
+def test_helper_and_lesson_encode_alike(lesson, length):
+    posts = [*load_posts()[1][0], "", "x" * 150]
+    ours = sharing.encode_posts(posts, length=length)
+    np.testing.assert_array_equal(ours, lesson["encode_posts"](posts, length=length))
+    np.testing.assert_array_equal(sharing.encode_posts(posts), lesson["encode_posts"](posts))
 
 
 @pytest.mark.parametrize(
-    "answer",
-    [loss_average, loss_keras, loss_single, loss_share, loss_by_hand, tf.function(loss_average)],
+    ("builder", "options"),
+    [
+        ("build_digit_tower", {}),
+        ("build_digit_tower", {"filters": (4,), "units": 3, "name": "small"}),
+        ("build_lstm_encoder", {}),
+        ("build_lstm_encoder", {"length": 9, "units": 3, "name": "small"}),
+        ("build_fast_encoder", {}),
+        ("build_fast_encoder", {"length": 9, "size": 3, "filters": 4, "width": 2}),
+    ],
 )
-def test_losses_of_a_replica(answer):
-    verdict = judge(lesson_19.loss, answer)
-    assert verdict.status == Verdict.CORRECT, verdict
+def test_helper_and_lesson_build_the_same_encoders(lesson, builder, options):
+    ours, theirs = getattr(sharing, builder)(**options), lesson[builder](**options)
+    assert (ours.name, ours.input_shape) == (theirs.name, theirs.input_shape)
+    theirs.set_weights(ours.get_weights())
+    x = np.random.default_rng(1).integers(0, 2, (3, *ours.input_shape[1:]))
+    x = x.astype(ours.inputs[0].dtype)
+    assert ours.inputs[0].dtype == theirs.inputs[0].dtype
+    np.testing.assert_allclose(ours(x), theirs(x), rtol=1e-6)
 
 
-def test_logits_taken_for_probabilities_are_no_answer():
-    def answer(labels, logits, global_batch_size):
-        losses = keras.losses.sparse_categorical_crossentropy(labels, logits)
-        return tf.reduce_sum(losses) / global_batch_size
-
-    assert judge(lesson_19.loss, answer).status == Verdict.NOT_YET
-
-
-def rate_interpolated(step, base_rate, base_batch, replica_batch, replicas, warmup_steps):
-    full = base_rate * (replica_batch * replicas) / base_batch
-    return np.interp(step, [0, warmup_steps], [base_rate, full]) if warmup_steps else full
-
-
-def rate_as_tensor(step, base_rate, base_batch, replica_batch, replicas, warmup_steps):
-    done = tf.minimum(1.0, step / warmup_steps) if warmup_steps > 0 else tf.constant(1.0)
-    factor = replica_batch * replicas / base_batch
-    return base_rate * (1 + done * (factor - 1))
+@pytest.mark.parametrize("twins", [False, True])
+@pytest.mark.parametrize("options", [{}, *({"head": head} for head in sharing.HEADS)])
+def test_helper_and_lesson_build_the_same_siamese_model(lesson, options, twins):
+    encoders = [sharing.build_fast_encoder(length=9, filters=4, name=name) for name in "ab"]
+    encoders = encoders if twins else encoders[:1]
+    ours = sharing.build_siamese(*encoders, **options)
+    theirs = lesson["build_siamese"](*encoders, **options)
+    theirs.set_weights(ours.get_weights())
+    x = list(np.random.default_rng(1).integers(0, 128, (2, 5, 9)).astype("uint8"))
+    np.testing.assert_allclose(ours(x), theirs(x), rtol=1e-6)
+    assert [layer.name for layer in ours.layers if layer.name in sharing.OWN_NAMES] == [
+        layer.name for layer in theirs.layers if layer.name in sharing.OWN_NAMES
+    ]
 
 
-def rate_by_loop(step, base_rate, base_batch, replica_batch, replicas, warmup_steps):
-    rate = base_rate * replicas * replica_batch / base_batch
-    for _ in range(warmup_steps - step):
-        rate -= (base_rate * replicas * replica_batch / base_batch - base_rate) / warmup_steps
-    return rate
+def test_helper_and_lesson_list_the_same_calls(lesson):
+    layer = layers.Dense(2)
+    assert lesson["list_calls"](layer) == []
+    outputs = [layer(keras.Input((3,))) for _ in range(3)]
+    ours, theirs = sharing.list_calls(layer), lesson["list_calls"](layer)
+    assert len(ours) == len(theirs) == 3
+    for call, other, output in zip(ours, theirs, outputs, strict=True):
+        assert call._fields == other._fields
+        assert call.outputs[0] is other.outputs[0] is output
+        assert call.inputs[0] is other.inputs[0]
 
 
-@pytest.mark.parametrize("answer", [rate_interpolated, rate_as_tensor, rate_by_loop])
-def test_rates(answer):
-    verdict = judge(lesson_19.rate, answer)
-    assert verdict.status == Verdict.CORRECT, verdict
+def test_the_lessons_reader_is_that_of_the_script(lesson):
+    for posts, _ in load_posts():
+        for post in posts[::7]:
+            assert [int(way) for way in lesson["habits"](post)] == [
+                dict(zip(build_posts.HABITS, build_posts.read_ways(post), strict=True))[name]
+                for name in READ_IN_THE_LESSON
+            ]
 
 
-class BuiltInCall(layers.Layer):
-    def __init__(self, layer, device):
+READ_IN_THE_LESSON = (
+    "capital",
+    "article",
+    "comma",
+    "apostrophe",
+    "now",
+    "marks",
+    "face",
+    "close",
+)
+
+
+# ---------------------------------------------------------------- what the lesson promises
+
+
+def test_each_claim_about_training_can_fail():
+    for name, holds in seeds.CLAIMS.items():
+        assert not holds(collections.defaultdict(lambda: math.nan)), name
+
+
+def test_no_sum_of_two_sides_loses_less_than_a_coin():
+    """The lesson's second line of algebra, for scores of every size."""
+    rng = np.random.default_rng(1)
+    g, h = rng.normal(size=(2, 1000, 2)) * 10 ** rng.uniform(-3, 3, (1, 1000, 1))
+    losses = [
+        np.logaddexp(0, -(g[:, 0] + h[:, 0])),
+        np.logaddexp(0, -(g[:, 1] + h[:, 1])),
+        np.logaddexp(0, g[:, 0] + h[:, 1]),
+        np.logaddexp(0, g[:, 1] + h[:, 0]),
+    ]
+    assert np.min(np.mean(losses, axis=0)) >= math.log(2) - 1e-12
+    assert np.min(np.mean(losses, axis=0)) < math.log(2) + 1e-3
+
+
+# ---------------------------------------------------------------- exercises
+
+EXERCISES = {exercise.id: exercise for exercise in lesson_19.EXERCISES}
+
+
+@pytest.mark.parametrize("calls", lesson_19.COUNTED)
+def test_count_reference_is_keras(calls):
+    made, outputs, inputs = {}, [], []
+    for name, size, units in calls:
+        inputs.append(keras.Input((size,)))
+        layer = made.setdefault(name, layers.Dense(units))
+        outputs.append(layer(inputs[-1]))
+    assert lesson_19.count_parameters(calls) == keras.Model(inputs, outputs).count_params()
+
+
+def test_proofs_are_right_about_what_the_check_builds():
+    for make, truth, _, _ in lesson_19.PROVED:
+        assert lesson_19.is_shared(make()) == truth
+
+
+def head_product(left, right):
+    return layers.Dense(1)(layers.Multiply()([left, right]))
+
+
+def head_squares(left, right):
+    x = keras.ops.square(left - right)
+    return layers.Dense(1)(layers.Dense(8, activation="relu")(x))
+
+
+def head_both_orders(left, right):
+    hidden, unit = layers.Dense(8, activation="relu"), layers.Dense(1)
+    orders = [layers.Concatenate()(pair) for pair in ([left, right], [right, left])]
+    return layers.Average()([unit(hidden(order)) for order in orders])
+
+
+def head_cosine(left, right):
+    return layers.Dense(1)(layers.Dot(axes=1, normalize=True)([left, right]))
+
+
+class Tied(layers.Layer):
+    def __init__(self, dense):
         super().__init__()
-        self.inner, self.place = layer, device
+        self.dense = dense
 
-    def call(self, inputs):
-        with tf.device(self.place):
-            return self.inner(inputs)
-
-
-class AWrapper(layers.Wrapper):
-    def __init__(self, layer, device, **kwargs):
-        super().__init__(layer, **kwargs)
-        self.scope = f"/{device}"
-
-    def build(self, input_shape=None):
-        with tf.device(self.scope):
-            super().build(input_shape)
-
-    def call(self, inputs, training=None):
-        with tf.device(self.scope):
-            outputs = self.layer(inputs)
-        return outputs
+    def call(self, code):
+        return keras.ops.matmul(code, keras.ops.transpose(self.dense.kernel))
 
 
-class BuiltOnce(layers.Layer):
-    def __init__(self, layer, device):
-        super().__init__()
-        self.parts = [layer]
-        self.device = device
-
-    def build(self, shape):
-        with tf.device(self.device):
-            if not self.parts[0].built:
-                self.parts[0].build(shape)
-        self.built = True
-
-    def call(self, x):
-        with tf.device(self.device):
-            x = self.parts[0](x)
-            return tf.identity(x) if tf.is_tensor(x) else x
+def tied_by_a_layer(size, code_size):
+    inputs = keras.Input((size,))
+    encoder = layers.Dense(code_size, activation="relu")
+    code = encoder(inputs)
+    return keras.Model(inputs, Tied(encoder)(code))
 
 
-class FullName(lesson_19.OnDevice):
-    def __init__(self, layer, device):
-        super().__init__(layer, f"/job:localhost/replica:0/task:0/device:{device}")
+def tied_by_tensordot(size, code_size):
+    inputs = keras.Input((size,))
+    encoder = layers.Dense(code_size)
+    code = keras.ops.relu(encoder(inputs))
+    return keras.Model(inputs, keras.ops.tensordot(code, encoder.kernel, axes=[[1], [1]]))
 
 
-@pytest.mark.parametrize("answer", [BuiltInCall, AWrapper, BuiltOnce, FullName])
-def test_layers_on_a_device(answer):
-    verdict = judge(lesson_19.on_device, answer)
-    assert verdict.status == Verdict.CORRECT, verdict
+def is_shared_by_change(pair):
+    before = pair.get_weights()
+    ones = [np.ones((1, 6), "float32")] * 2
+    try:
+        for place in range(len(before)):
+            changed = [w + 0.5 if n == place else w for n, w in enumerate(before)]
+            pair.set_weights([np.abs(w) for w in before])
+            old = [np.asarray(output) for output in pair(ones)]
+            pair.set_weights([np.abs(w) for w in changed])
+            new = [np.asarray(output) for output in pair(ones)]
+            if any(np.array_equal(*both) for both in zip(old, new, strict=True)):
+                return False
+        return True
+    finally:
+        pair.set_weights(before)
 
 
-def test_the_example_of_the_statement_runs():
-    model = keras.Sequential(
-        [
-            keras.Input((28, 28)),
-            layers.Flatten(),
-            lesson_19.OnDevice(layers.Dense(64), "CPU:0"),
-            lesson_19.OnDevice(layers.Dense(10), "CPU:1"),
-        ]
-    )
-    assert model(np.zeros((3, 28, 28), "float32")).shape == (3, 10)
-    assert model.count_params() == 784 * 64 + 64 + 64 * 10 + 10
+OTHER_RIGHT_ANSWERS = {
+    "count in a loop": (
+        "19.1",
+        lambda calls: np.int64(lesson_19.count_parameters(list(dict.fromkeys(calls)))),
+    ),
+    "a pair with named inputs": (
+        "19.2",
+        lambda encoder: keras.Model(
+            inputs := [keras.Input((6,), name=name) for name in ("left", "right")],
+            [encoder(each) for each in inputs],
+        ),
+    ),
+    "product": ("19.3", head_product),
+    "squares and a hidden layer": ("19.3", head_squares),
+    "the mean of both orders": ("19.3", head_both_orders),
+    "cosine": ("19.3", head_cosine),
+    "a proof by changes": ("19.4", is_shared_by_change),
+    "a layer that holds the encoder": ("19.5", tied_by_a_layer),
+    "tensordot": ("19.5", tied_by_tensordot),
+}
+
+
+@pytest.mark.parametrize("name", OTHER_RIGHT_ANSWERS)
+def test_other_right_answers_pass(name):
+    exercise_id, answer = OTHER_RIGHT_ANSWERS[name]
+    verdict = judge(EXERCISES[exercise_id], answer)
+    assert verdict.status == verdict.CORRECT, verdict
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_answers_are_judged_alike_whatever_is_drawn(seed):
+    for exercise in lesson_19.EXERCISES[1:]:
+        keras.utils.set_random_seed(seed)
+        assert judge(exercise, exercise.reference).status == "Correct."
+        for wrong in exercise.wrong:
+            assert wrong.says in judge(exercise, wrong.answer).message

@@ -5,9 +5,9 @@ import doctest
 import numpy as np
 import pytest
 
-from course_utils import models
-from course_utils.from_scratch import NaiveDense, NaiveSequential
-from course_utils.models import build_cnn, build_mlp
+from course_utils.builders import models
+from course_utils.builders.from_scratch import NaiveDense, NaiveSequential
+from course_utils.builders.models import build_cnn, build_mlp
 from course_utils.session import import_tensorflow
 
 tf = import_tensorflow()

@@ -7,8 +7,8 @@ import pytest
 from fresh_process import run_python
 from random_values import batch
 
-from course_utils import residual
-from course_utils.residual import CNNResidual, DNNResidual, MyResidual
+from course_utils.builders import residual
+from course_utils.builders.residual import CNNResidual, DNNResidual, MyResidual
 from course_utils.session import import_tensorflow
 
 tf = import_tensorflow()
@@ -101,7 +101,7 @@ def test_model_loads_in_another_process(options, tmp_path):
     model.save(tmp_path / "model.keras")
     np.save(tmp_path / "x.npy", x)
     program = (
-        "import numpy as np, course_utils.residual, keras\n"
+        "import numpy as np, course_utils.builders.residual, keras\n"
         "model = keras.models.load_model('model.keras')\n"
         "np.save('y.npy', model(np.load('x.npy')))\n"
         "print(model.rounds, model.shared, model.name, len(model.weights))\n"

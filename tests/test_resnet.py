@@ -7,8 +7,15 @@ import pytest
 from fresh_process import run_python
 from random_values import batch
 
-from course_utils import resnet
-from course_utils.resnet import VGG, ResidualUnit, ResNet, ResNetLayer, prepare, train_on_digits
+from course_utils.builders import resnet
+from course_utils.builders.resnet import (
+    VGG,
+    ResidualUnit,
+    ResNet,
+    ResNetLayer,
+    prepare,
+    train_on_digits,
+)
 from course_utils.session import import_tensorflow, seed_everything
 
 tf = import_tensorflow()
@@ -228,7 +235,7 @@ def test_networks_load_in_another_process(tmp_path):
         model.save(tmp_path / f"{kind}.keras")
     np.save(tmp_path / "x.npy", x)
     program = (
-        "import numpy as np, course_utils.resnet, keras\n"
+        "import numpy as np, course_utils.builders.resnet, keras\n"
         "for kind in ('ResNet', 'VGG'):\n"
         "    model = keras.models.load_model(f'{kind}.keras')\n"
         "    np.save(f'{kind}.npy', model(np.load('x.npy')))\n"

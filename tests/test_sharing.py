@@ -5,7 +5,7 @@ import doctest
 import numpy as np
 import pytest
 
-from course_utils import sharing
+from course_utils.builders import sharing
 from course_utils.data import load_digits, load_posts
 from course_utils.session import import_tensorflow
 

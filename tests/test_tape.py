@@ -5,10 +5,10 @@ import doctest
 import numpy as np
 import pytest
 
-from course_utils import tape as tape_module
-from course_utils.gradients import numeric_gradient
+from course_utils.builders import tape as tape_module
+from course_utils.builders.tape import Node, SmallTape, sum_to_shape
 from course_utils.session import import_tensorflow
-from course_utils.tape import Node, SmallTape, sum_to_shape
+from course_utils.training.gradients import numeric_gradient
 
 tf = import_tensorflow()
 

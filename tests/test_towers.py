@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 from random_values import batch, randomise
 
-from course_utils import towers
-from course_utils.session import import_tensorflow
-from course_utils.towers import (
+from course_utils.builders import towers
+from course_utils.builders.towers import (
     Tower,
     TowerUnit,
     gradient_norms,
@@ -16,6 +15,7 @@ from course_utils.towers import (
     train_tower,
     without_units,
 )
+from course_utils.session import import_tensorflow
 
 tf = import_tensorflow()
 

@@ -7,9 +7,9 @@ import io
 import numpy as np
 import pytest
 
-from course_utils import training
 from course_utils.session import import_tensorflow, seed_everything
-from course_utils.training import TrainingLoop, make_batches
+from course_utils.training import loop as training
+from course_utils.training.loop import TrainingLoop, make_batches
 
 tf = import_tensorflow()
 import keras  # noqa: E402

@@ -6,7 +6,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from course_utils import visual_questions as vq
+from course_utils.builders import visual_questions as vq
 from course_utils.data import load_digits
 from course_utils.session import import_tensorflow
 

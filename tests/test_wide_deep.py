@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from fresh_process import run_python
 
-from course_utils import wide_deep
+from course_utils.builders import wide_deep
+from course_utils.builders.wide_deep import WideAndDeep, build_wide_deep
 from course_utils.session import import_tensorflow
-from course_utils.wide_deep import WideAndDeep, build_wide_deep
 
 tf = import_tensorflow()
 
@@ -126,7 +126,7 @@ def test_loaded_in_a_fresh_process(tmp_path):
     np.savez(tmp_path / "inputs.npz", **batch())
     code = """
 import numpy as np
-from course_utils.wide_deep import WideAndDeep
+from course_utils.builders.wide_deep import WideAndDeep
 import keras
 model = keras.models.load_model("model.keras")
 assert type(model) is WideAndDeep and model.sizes == (5,)

@@ -1,7 +1,7 @@
 """Measure what the course costs: seconds and memory of imports, lessons, training, the suite.
 
     python tools/bench.py                      imports, then each lesson in a kernel of its own
-    python tools/bench.py --lesson 02_eager_and_graph
+    python tools/bench.py --lesson 03_eager_and_graph
     python tools/bench.py imports              only this benchmark
     python tools/bench.py loops                training loops: steps a second, and their ratios
     python tools/bench.py --suite              all tests and notebooks, too
@@ -248,7 +248,7 @@ def loop_contestants(build: Callable[[], Any], steps: int, eager_steps: int) -> 
     """
     from course_utils.data import load_digits
     from course_utils.session import import_tensorflow
-    from course_utils.training import TrainingLoop, make_batches
+    from course_utils.training.loop import TrainingLoop, make_batches
 
     tf = import_tensorflow()
     import keras
@@ -317,7 +317,7 @@ RATIOS = (("loop 1", "fit 1"), ("loop 32", "fit 32"), ("loop 32", "fit 1"), ("lo
 
 def measure_loops(name: str, steps: int, eager_steps: int, rounds: int) -> None:
     """Let the loops race on the model that ``build_<name>`` makes; print the result as JSON."""
-    from course_utils import models
+    from course_utils.builders import models
 
     build = getattr(models, f"build_{name}")
     speeds = race(loop_contestants(build, steps, eager_steps), rounds)

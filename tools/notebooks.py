@@ -134,7 +134,7 @@ def _drawing_modules(notebook: NotebookNode, root: Path) -> list[str]:
     ]
     while waiting:
         for name in _course_imports(waiting.pop()):
-            path = root / "course_utils" / f"{name}.py"
+            path = (root / "course_utils").joinpath(*name.split(".")).with_suffix(".py")
             if name not in reached and path.is_file():
                 reached.add(name)
                 waiting.append(path.read_text(encoding="utf-8"))
@@ -153,7 +153,9 @@ def _course_imports(source: str) -> set[str]:
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
             names |= {f"{node.module}.{alias.name}" for alias in node.names} | {node.module}
-    return {name.split(".")[1] for name in names if name.startswith("course_utils.")}
+    return {
+        name.removeprefix("course_utils.") for name in names if name.startswith("course_utils.")
+    }
 
 
 # --- rendering -----------------------------------------------------------------------------
@@ -180,7 +182,7 @@ def describe(path: Path, notebook: NotebookNode) -> dict[str, Any]:
         NotebookError: the file name or the metadata are not as a lesson's must be.
     """
     if not FILE_NAME.fullmatch(path.name):
-        raise NotebookError(f"{path.name}: expected a name such as 02_eager_and_graph.ipynb.")
+        raise NotebookError(f"{path.name}: expected a name such as 03_eager_and_graph.ipynb.")
     course = notebook.metadata.get("course")
     if not isinstance(course, dict):
         raise NotebookError(

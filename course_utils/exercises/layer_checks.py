@@ -1,4 +1,4 @@
-"""What the checks of layers and models share, from lesson 15 on."""
+"""What the checks of layers and models share, from lesson 24 on."""
 
 from typing import Any
 

@@ -431,7 +431,7 @@ moving_average = Exercise(
     id="01.4",
     title="A moving average",
     statement="""A moving average follows a stream of values and forgets the old ones slowly;
-lesson 07 needs it for batch normalisation. Write `update_average(average, value, momentum)`.
+lesson 10 needs it for batch normalisation. Write `update_average(average, value, momentum)`.
 `average` is a float32 `tf.Variable`, `value` a tensor of its shape and `momentum` a Python number
 between 0 and 1. After the call **the variable itself** holds
 

@@ -1,410 +1,421 @@
-"""Exercises of lesson 03, AutoGraph and tracing."""
+"""Exercises of lesson 03, eager and graph execution."""
 
 from course_utils.exercises.engine import (
     Exercise,
     Mistake,
     Wrong,
     call,
+    describe,
     expect_close,
     fail,
     is_close,
     to_array,
 )
+from course_utils.graphs import count_operations, trace_graphs
 from course_utils.session import import_tensorflow
 
 tf = import_tensorflow()
 
-# ---------------------------------------------------------------- 03.1
+# ---------------------------------------------------------------- 02.1
 
 
-def collatz_steps(n):
-    steps = tf.constant(0)
-    while n != 1:
-        if n % 2 == 0:
-            n = n // 2
-        else:
-            n = 3 * n + 1
-        steps += 1
-    return steps
+def mystery(x, y):
+    grown = tf.exp(x * y)
+    squeezed = tf.tanh(x * y)
+    tf.sin(x)
+    return grown - squeezed
 
 
-def check_collatz(answer):
+def check_counts(answer):
+    keys = ("Mul traced", "Mul optimised", "Sin traced", "Sin optimised")
+    if not isinstance(answer, dict) or set(answer) != set(keys):
+        fail(f"Expected a dict with the keys {', '.join(map(repr, keys))}.")
+    graphs = trace_graphs(mystery, tf.constant(1.0), tf.constant(2.0))
+    before, after = count_operations(graphs.before), count_operations(graphs.after)
+    truth = {
+        "Mul traced": before.get("Mul", 0),
+        "Mul optimised": after.get("Mul", 0),
+        "Sin traced": before.get("Sin", 0),
+        "Sin optimised": after.get("Sin", 0),
+    }
+    messages = {
+        "Mul traced": "Tracing writes down each `x * y` that Python runs, the same product or not.",
+        "Sin traced": "Tracing writes down tf.sin too: Python does call it.",
+        "Mul optimised": "Both products have the same two inputs. What does the optimiser do then?",
+        "Sin optimised": "No result needs the sine. What does the optimiser do with such a node?",
+    }
+    for key, message in messages.items():
+        if not is_close(answer[key], answer[key]) or to_array(answer[key]).shape != ():
+            fail(f"{key!r} is {describe(answer[key])}; expected a whole number.")
+        if to_array(answer[key]) != truth[key]:
+            fail(f"{key!r} is not {answer[key]}. {message}")
+
+
+COUNTS = {"Mul traced": 2, "Mul optimised": 1, "Sin traced": 1, "Sin optimised": 0}
+
+count_by_hand = Exercise(
+    id="03.1",
+    title="Count before you look",
+    statement="""Here is a function of two tensors:
+
+```python
+def mystery(x, y):
+    grown = tf.exp(x * y)
+    squeezed = tf.tanh(x * y)
+    tf.sin(x)
+    return grown - squeezed
+```
+
+How many `Mul` and how many `Sin` nodes does its graph hold as it is traced, and how many are
+left after optimisation? Fill in the four whole numbers. Decide first; then draw the graphs if
+you want to see them.""",
+    stub="""counts = {
+    "Mul traced": ...,
+    "Mul optimised": ...,
+    "Sin traced": ...,
+    "Sin optimised": ...,
+}""",
+    answer="counts",
+    check=check_counts,
+    reference=COUNTS,
+    reference_source="""counts = {
+    "Mul traced": 2,
+    "Mul optimised": 1,
+    "Sin traced": 1,
+    "Sin optimised": 0,
+}""",
+    hints=(
+        "Tracing runs the Python code line by line and writes down each operation it meets.",
+        "Two nodes of one type with the same inputs give the same result. One is enough.",
+        "A node from which no path leads to a result is pruned.",
+    ),
+    explanation=(
+        "Tracing records what Python does, so both products and the sine are there. The optimiser "
+        "merges the two products and prunes the sine, because no result needs it."
+    ),
+    wrong=(
+        Wrong({**COUNTS, "Mul traced": 1}, "Tracing writes down each `x * y`"),
+        Wrong({**COUNTS, "Sin traced": 0}, "Tracing writes down tf.sin too"),
+        Wrong({**COUNTS, "Mul optimised": 2}, "Both products have the same two inputs"),
+        Wrong({**COUNTS, "Sin optimised": 1}, "No result needs the sine"),
+    ),
+)
+
+# ---------------------------------------------------------------- 02.2
+
+
+def redundant(a, b, k):
+    return [a * b for _ in range(k + 1)]
+
+
+def check_redundant(answer):
+    answer = getattr(answer, "python_function", answer)
+    a, b = tf.constant(3.0), tf.constant(5.0)
+    for k in (1, 4):
+        results = call(answer, a, b, k)
+        if not isinstance(results, (list, tuple)):
+            fail("Return a list with all the products, so that each of them is a result.")
+        for result in results:
+            expect_close(result, 15.0, f"With k = {k}, a = 3 and b = 5, one of the results")
+        distinct = len({id(result) for result in results})
+        graphs = trace_graphs(lambda a, b, k=k: answer(a, b, k), a, b)
+        before = count_operations(graphs.before).get("Mul", 0)
+        after = count_operations(graphs.after).get("Mul", 0)
+        if len(results) == k + 1 and distinct == 1:
+            fail(
+                f"With k = {k} all {k + 1} results are one and the same: Python computed the "
+                "product once and used its name again, so there is no duplicate to merge."
+            )
+        if before - after != k:
+            fail(
+                f"With k = {k} the traced graph holds {before} Mul and the optimised one {after}: "
+                f"{before - after} vanished instead of {k}. One product is always needed."
+            )
+        if len(results) != k + 1 or distinct != k + 1:
+            fail(
+                f"With k = {k} there are {distinct} different results; expected {k + 1}. Products "
+                "that are not results are pruned as unused, not merged as duplicates."
+            )
+
+
+def redundant_reuse(a, b, k):
+    product = a * b
+    return [product] * (k + 1)
+
+
+def redundant_too_few(a, b, k):
+    return [a * b for _ in range(k)]
+
+
+def redundant_unused(a, b, k):
+    products = [a * b for _ in range(k + 1)]
+    return products[:1]
+
+
+make_redundant = Exercise(
+    id="03.2",
+    title="Products that vanish",
+    statement="""Write `redundant(a, b, k)`. It takes two scalar float32 tensors and a Python number
+`k` of at least 1, and returns a list of `k + 1` tensors, each equal to `a * b`,
+such that the optimiser **merges exactly `k` multiplications**: the traced graph
+holds `k` more `Mul` nodes than the optimised one, and each product is one of the
+results.
+
+For example, `redundant(tf.constant(3.0), tf.constant(5.0), 2)` returns three
+tensors of value 15.""",
+    stub="def redundant(a, b, k):\n    ...",
+    answer="redundant",
+    check=check_redundant,
+    reference=redundant,
+    hints=(
+        "The optimiser can only remove what tracing has written down.",
+        "Each time Python evaluates the expression `a * b`, tracing adds a node.",
+    ),
+    explanation=(
+        "The list comprehension evaluates `a * b` k + 1 times, so k + 1 nodes are traced. They "
+        "have the same inputs; one is kept, and all results point to it."
+    ),
+    wrong=(
+        Wrong(redundant_reuse, "Python computed the product once"),
+        Wrong(redundant_too_few, "One product is always needed"),
+        Wrong(redundant_unused, "pruned as unused"),
+    ),
+)
+
+# ---------------------------------------------------------------- 02.3
+
+
+def step(x):
+    return tf.tanh(0.9 * x + 0.1)
+
+
+def slow(x):
+    for _ in range(300):
+        x = step(x)
+    return x
+
+
+@tf.function
+def fast(x):
+    for _ in range(300):
+        x = tf.tanh(0.9 * x + 0.1)
+    return x
+
+
+def check_fast(answer):
+    x = tf.constant([0.5, -2.0, 1.0])
+    if isinstance(answer, tf.Tensor):
+        fail("That is a tensor, the result of a call. Pass the function itself: no parentheses.")
     try:
-        call(answer, tf.constant(1))
-        compiled = tf.function(
-            getattr(answer, "python_function", answer),
-            input_signature=[tf.TensorSpec((), tf.int32)],
-        )
-        results = {n: call(compiled, tf.constant(n)) for n in (1, 2, 6, 27)}
+        result = call(answer, x)
     except Mistake as mistake:
         if "has no attribute 'numpy'" in str(mistake):
             fail(
-                "`.numpy()` asks for a value while the function is traced. Compare the tensor "
-                "itself: AutoGraph turns a condition on a tensor into a node."
+                "`.numpy()` asks for a value while the function is traced, when tensors are "
+                "symbolic and have none. Stay with tensors from the first line to the last."
             )
         raise
-    for n, steps in {1: 0, 2: 1, 6: 8, 27: 111}.items():
-        if is_close(results[n], steps + 1):
-            fail(f"For {n} it returns {steps + 1}: that counts the numbers, not the steps between.")
-        expect_close(results[n], steps, f"What it returns for {n}")
-    operations = compiled.get_concrete_function().graph.get_operations()
-    if not any(operation.type in {"While", "StatelessWhile"} for operation in operations):
+    expect_close(result, slow(x), "What it returns for [0.5, -2, 1]")
+    if isinstance(answer, tf.types.experimental.ConcreteFunction):
+        graph = answer.graph.as_graph_def()
+    elif hasattr(answer, "get_concrete_function"):
+        graph = answer.get_concrete_function(x).graph.as_graph_def()
+    else:
         fail(
-            f"The values are right, but the graph has {len(operations)} nodes and no loop: a loop "
-            "over Python numbers was unrolled, and a longer chain would need a longer graph."
+            "The values are right, but the function that you passed is plain Python. Pass a "
+            "compiled function: the one that holds the loop, not what it calls."
         )
-
-
-def collatz_numpy(n):
-    steps = 0
-    while n.numpy() != 1:
-        n = n // 2 if n.numpy() % 2 == 0 else 3 * n + 1
-        steps += 1
-    return steps
-
-
-def collatz_unrolled(n):
-    steps = tf.constant(0)
-    for _ in range(120):
-        running = tf.cast(n != 1, tf.int32)
-        following = tf.cond(n % 2 == 0, lambda n=n: n // 2, lambda n=n: 3 * n + 1)
-        n = running * following + (1 - running) * n
-        steps += running
-    return steps
-
-
-def collatz_numbers(n):
-    steps = tf.constant(1)
-    while n != 1:
-        if n % 2 == 0:
-            n = n // 2
-        else:
-            n = 3 * n + 1
-        steps += 1
-    return steps
-
-
-collatz = Exercise(
-    id="03.1",
-    title="A loop that depends on data",
-    statement="""A Collatz chain starts at a whole number. An even number `n` is followed by
-`n // 2`, an odd one by `3 * n + 1`; the chain ends at 1. Write `collatz_steps(n)`,
-which takes a scalar int32 tensor and returns the number of steps to 1 as an int32
-tensor, **as one graph for every start**.
-
-For example, 6 → 3 → 10 → 5 → 16 → 8 → 4 → 2 → 1 takes 8 steps.""",
-    stub="def collatz_steps(n):\n    ...",
-    answer="collatz_steps",
-    check=check_collatz,
-    reference=collatz_steps,
-    hints=(
-        "Write it as you would for Python numbers. AutoGraph translates `while` and `if`.",
-        "The condition of the loop has to be a tensor, such as `n != 1`.",
-        "Start the count with `tf.constant(0)`, and add 1 in each round.",
-    ),
-    explanation=(
-        "The condition `n != 1` is a tensor, so AutoGraph turns the loop into one tf.while_loop, "
-        "whose number of rounds is decided when the graph runs."
-    ),
-    wrong=(
-        Wrong(collatz_numpy, "asks for a value while the function is traced"),
-        Wrong(collatz_unrolled, "was unrolled"),
-        Wrong(collatz_numbers, "counts the numbers, not the steps"),
-    ),
-)
-
-# ---------------------------------------------------------------- 03.2
-
-
-def take_steps(step, weight, rates):
-    for rate in rates:
-        weight = step(weight, tf.constant(rate))
-    return weight
-
-
-def check_take_steps(answer):
-    def shrink(weight, rate):
-        return weight - rate * weight
-
-    rates = [0.5, 0.25, 0.2, 0.125]
-    step = tf.function(shrink)
-    start = tf.constant(16.0)
-    result = call(answer, step, start, rates)
-    if is_close(result, 14.0):
-        fail("Each step starts from the first weight again. Feed the result of one into the next.")
-    expect_close(result, 4.2, "The weight after four steps from 16")
-    traces = step.experimental_get_tracing_count()
-    if traces == 0:
-        fail("The values are right, but `step` itself was never called: it holds the graph to use.")
-    if traces > 1:
+    if any(node.op in {"While", "StatelessWhile"} for node in graph.node):
+        return
+    tanhs = _count_with_calls(graph, "Tanh")
+    if tanhs < 300:
         fail(
-            f"The values are right, but `step` was traced {traces} times. A Python number is part "
-            "of the signature: each new value asks for a graph of its own."
+            f"Its graph holds {tanhs} tanh, but `slow` computes 300: the loop is not in the graph."
         )
 
 
-def take_steps_python(step, weight, rates):
-    for rate in rates:
-        weight = step(weight, rate)
-    return weight
+def _count_with_calls(graph, kind):
+    """Count the nodes of a kind in a graph, those of the functions that it calls included."""
+    library = {function.signature.name: function.node_def for function in graph.library.function}
+
+    def count(nodes):
+        total = 0
+        for node in nodes:
+            total += node.op == kind
+            if "PartitionedCall" in node.op:
+                total += count(library[node.attr["f"].func.name])
+        return total
+
+    return count(graph.node)
 
 
-def take_steps_forgetful(step, weight, rates):
-    result = weight
-    for rate in rates:
-        result = step(weight, tf.constant(rate))
-    return result
+@tf.function
+def fast_inner_step(x):
+    return tf.tanh(0.9 * x + 0.1)
 
 
-def take_steps_eager(step, weight, rates):
-    for rate in rates:
-        weight = step.python_function(weight, tf.constant(rate))
-    return weight
+def fast_inner(x):
+    for _ in range(300):
+        x = fast_inner_step(x)
+    return x
 
 
-cure = Exercise(
-    id="03.2",
-    title="Cure a function that traces at each call",
-    statement="""`step(weight, rate)` is a `tf.function` that somebody else has written; it takes a
-scalar float32 tensor and a rate, and returns the next weight. Write
-`take_steps(step, weight, rates)`: it takes the step, a first weight and a list of
-**Python floats**, calls the step once for each rate, feeds each result into the
-next call, and returns the last weight. However long and varied the list, `step` is
-traced **once**.""",
-    stub="def take_steps(step, weight, rates):\n    ...",
-    answer="take_steps",
-    check=check_take_steps,
-    reference=take_steps,
-    hints=(
-        "What is part of a signature: the value of a Python number, or the value of a tensor?",
-        "Turn each rate into a tensor before you hand it over.",
-    ),
-    explanation=(
-        "A tensor is described by shape and dtype alone, and all rates share those, so one graph "
-        "serves them all."
-    ),
-    wrong=(
-        Wrong(take_steps_python, "A Python number is part of the signature"),
-        Wrong(take_steps_forgetful, "Each step starts from the first weight again"),
-        Wrong(take_steps_eager, "was never called"),
-    ),
-)
-
-# ---------------------------------------------------------------- 03.3
+@tf.function
+def fast_numpy(x):
+    for _ in range(300):
+        x = tf.tanh(0.9 * x.numpy() + 0.1)
+    return x
 
 
-def cumulative_product(x):
-    size = tf.shape(x)[0]
-    results = tf.TensorArray(tf.float32, size=size)
-    product = tf.constant(1.0)
-    for i in tf.range(size):
-        product = product * x[i]
-        results = results.write(i, product)
-    return results.stack()
+@tf.function
+def fast_one_step(x):
+    return tf.tanh(0.9 * x + 0.1)
 
 
-def check_cumulative(answer):
-    x = tf.constant([2.0, 3.0, 0.5, 4.0])
-    try:
-        call(answer, x)
-        compiled = tf.function(
-            getattr(answer, "python_function", answer),
-            input_signature=[tf.TensorSpec((None,), tf.float32)],
-        )
-        result = call(compiled, x)
-        shorter = call(compiled, x[:2])
-    except Mistake as mistake:
-        if any(word in str(mistake) for word in ("InaccessibleTensorError", "out of scope")):
-            fail(
-                "A Python list cannot collect what a loop in the graph computes: the append ran "
-                "once, while tracing, and kept a symbolic tensor. Collect in a tf.TensorArray."
-            )
-        raise
-    values = to_array(result)
-    if values.shape == (4,) and not values.any():
-        fail(
-            "In a graph it returns zeros: each `write` returns a new array, and the results of the "
-            "writes were dropped."
-        )
-    if is_close(result, [1.0, 2.0, 6.0, 3.0]):
-        fail("Each value is the product of those before it, without its own. Multiply, then write.")
-    expect_close(result, [2.0, 6.0, 3.0, 12.0], "The result for [2, 3, 0.5, 4]")
-    expect_close(shorter, [2.0, 6.0], "The result for [2, 3], from the same graph,")
+@tf.function
+def fast_few_rounds(x):
+    for _ in range(100):  # the values have settled by then
+        x = tf.tanh(0.9 * x + 0.1)
+    return x
 
 
-def cumulative_list(x):
-    results = []
-    product = tf.constant(1.0)
-    for value in x:
-        product = product * value
-        results.append(product)
-    return tf.stack(results)
-
-
-def cumulative_dropped(x):
-    size = tf.shape(x)[0]
-    results = tf.TensorArray(tf.float32, size=size)
-    product = tf.constant(1.0)
-    for i in tf.range(size):
-        product = product * x[i]
-        results.write(i, product)  # the returned array is dropped
-    return results.stack()
-
-
-def cumulative_exclusive(x):
-    size = tf.shape(x)[0]
-    results = tf.TensorArray(tf.float32, size=size)
-    product = tf.constant(1.0)
-    for i in tf.range(size):
-        results = results.write(i, product)
-        product = product * x[i]
-    return results.stack()
-
-
-collect = Exercise(
+speed_up = Exercise(
     id="03.3",
-    title="Collect what a loop computes",
-    statement="""Write `cumulative_product(x)`. It takes a float32 tensor of shape `(n,)`, where `n`
-may be unknown while tracing, and returns a float32 tensor of the same shape: value
-`i` is the product of `x[0]` to `x[i]`. Use a loop and a `tf.TensorArray`.
+    title="Make a slow loop fast",
+    statement="""This loop runs 900 small operations, one after the other, eagerly:
 
-For example, `[2, 3, 0.5, 4]` gives `[2, 6, 3, 12]`.""",
-    stub="def cumulative_product(x):\n    ...",
-    answer="cumulative_product",
-    check=check_cumulative,
-    reference=cumulative_product,
+```python
+def step(x):
+    return tf.tanh(0.9 * x + 0.1)
+
+def slow(x):
+    for _ in range(300):
+        x = step(x)
+    return x
+```
+
+Define `fast`, which takes a float32 tensor of any shape and returns what `slow` returns, with
+**the whole loop in one graph**. For `x = tf.constant([0.5, -2.0, 1.0])`, `fast(x)` and `slow(x)`
+agree.""",
+    stub="def fast(x):\n    ...",
+    answer="fast",
+    check=check_fast,
+    reference=fast,
     hints=(
-        "Loop over `tf.range(tf.shape(x)[0])` and keep the running product in a tensor.",
-        "Make the array with `tf.TensorArray(tf.float32, size=tf.shape(x)[0])`; `stack()` turns it "
-        "into a tensor.",
-        "`write` returns the array to go on with: `results = results.write(i, product)`.",
+        "Which function has to be traced so that all 900 operations end in one graph?",
+        "Put the decorator `@tf.function` on the function that holds the loop.",
     ),
     explanation=(
-        "The array is part of the loop's state because its name is assigned in the loop. Each "
-        "write returns the next version of it, and `stack` joins what was written."
+        "The decorator is on the function with the loop, so tracing unrolls the loop into one "
+        "graph, and a call hands over to TensorFlow once instead of 900 times."
     ),
     wrong=(
-        Wrong(cumulative_list, "A Python list cannot collect"),
-        Wrong(cumulative_dropped, "the results of the writes were dropped"),
-        Wrong(cumulative_exclusive, "without its own"),
+        Wrong(fast_inner, "the one that holds the loop"),
+        Wrong(fast_few_rounds, "the loop is not in the graph"),
+        Wrong(fast_numpy, "`.numpy()` asks for a value while the function is traced"),
+        Wrong(tf.constant([0.1, 0.2, 0.3]), "That is a tensor, the result of a call"),
+        Wrong(fast_one_step, "its values are off"),
     ),
 )
 
-# ---------------------------------------------------------------- 03.4
+# ---------------------------------------------------------------- 02.4
 
 
-def make_counter():
-    count = tf.Variable(0)
-
-    @tf.function
-    def counter():
-        return count.assign_add(1)
-
-    return counter
+def first_checked(values, index):
+    size = tf.shape(values)[0]
+    tf.debugging.assert_less(index, size, message="index is beyond the last value")
+    return values[0]
 
 
-def check_counter(answer):
-    counter = call(answer)
-    if not hasattr(counter, "get_concrete_function"):
-        fail(
-            "make_counter returns something that is not a tf.function. Decorate the inner function."
-        )
+def check_first(answer):
+    values = tf.constant([4.0, 5.0, 6.0])
+    function = getattr(answer, "python_function", answer)
+    compiled = tf.function(function) if callable(function) else function
+    call(function, values, tf.constant(0))
     try:
-        values = [int(to_array(call(counter))) for _ in range(3)]
+        for index in (0, 2):
+            result = call(compiled, values, tf.constant(index))
+            expect_close(result, 4.0, f"With three values and index {index}, the result")
+        call(compiled, values[:1], tf.constant(0))
     except Mistake as mistake:
-        if "singleton" in str(mistake) or "non-first call" in str(mistake):
-            fail(
-                "The variable is created inside the compiled function, which would make a new one "
-                "at each trace. Create it once, outside."
-            )
-        raise
-    if values == [1, 1, 1]:
+        if "raised" not in str(mistake):
+            raise
         fail(
-            "It answers 1, 1, 1. What Python counts, it counts while tracing, once; the graph "
-            "holds the number that came out."
+            f"It refuses an index that is in range. A Python `raise` fires while tracing, whatever "
+            f"the values are; and assert_less(x, y) wants the smaller one first. ({mistake})"
         )
-    if values == [0, 1, 2]:
-        fail("It answers 0, 1, 2: it returns the count from before the call.")
-    if values != [1, 2, 3]:
-        fail(f"Called three times it answers {values}; expected [1, 2, 3].")
-    other = call(answer)
-    first = int(to_array(call(other)))
-    if first != 1:
-        fail(f"A second counter starts at {first}: both share one variable. Each needs its own.")
+    for count, index in ((3, 7), (3, 3), (1, 2)):
+        try:
+            compiled(values[:count], tf.constant(index))
+        except tf.errors.InvalidArgumentError:
+            continue
+        if (count, index) == (3, 7):
+            fail(
+                "Compiled, it accepts index 7 of three values. An operation whose result nobody "
+                "needs is pruned, together with its error."
+            )
+        fail(
+            f"Compiled, it accepts index {index} with {count} value{'s' * (count > 1)}. The index "
+            "has to be smaller than the number of values, whatever that is."
+        )
 
 
-def counter_python():
-    count = 0
-
-    @tf.function
-    def counter():
-        nonlocal count
-        count += 1
-        return tf.constant(count)
-
-    return counter
+def first_gather(values, index):
+    tf.gather(values, index)
+    return values[0]
 
 
-def counter_inner_variable():
-    @tf.function
-    def counter():
-        count = tf.Variable(0)
-        return count.assign_add(1)
-
-    return counter
+def first_raise(values, index):
+    if index >= tf.shape(values)[0]:
+        raise IndexError("index is beyond the last value")
+    return values[0]
 
 
-_shared = tf.Variable(0)
+def first_fixed_size(values, index):
+    tf.debugging.assert_less(index, 3)
+    return values[0]
 
 
-def counter_shared():
-    if _shared > 3:
-        _shared.assign(0)
-
-    @tf.function
-    def counter():
-        return _shared.assign_add(1)
-
-    return counter
+def first_off_by_one(values, index):
+    tf.debugging.assert_less_equal(index, tf.shape(values)[0])
+    return values[0]
 
 
-def counter_before():
-    count = tf.Variable(0)
-
-    @tf.function
-    def counter():
-        value = count.read_value()
-        count.assign_add(1)
-        return value
-
-    return counter
+def first_wrong_result(values, index):
+    return tf.gather(values, index)
 
 
-count_on = Exercise(
+keep_the_check = Exercise(
     id="03.4",
-    title="A counter that counts",
-    statement="""Write `make_counter()`. It returns a new `tf.function` without arguments. At its
-first call that function returns 1, then 2, then 3, as int32 tensors. Two
-counters do not disturb each other.""",
-    stub="def make_counter():\n    ...",
-    answer="make_counter",
-    check=check_counter,
-    reference=make_counter,
+    title="A check that survives",
+    statement="""Write `first_checked(values, index)`. It takes a float32 tensor of rank 1 and a
+scalar int32 tensor, and returns `values[0]`. If `index` is not smaller than the
+number of values it raises `tf.errors.InvalidArgumentError`, **also when it is
+compiled** with `tf.function`, although the result does not depend on `index`.
+
+Two names help: `tf.shape(values)[0]` is the number of values as a tensor, and
+`tf.debugging.assert_less(x, y)` is an operation that fails unless `x < y`.""",
+    stub="def first_checked(values, index):\n    ...",
+    answer="first_checked",
+    check=check_first,
+    reference=first_checked,
     hints=(
-        "State that a graph changes lives in a `tf.Variable`.",
-        "Create the variable in `make_counter`, and use it in a function defined inside.",
-        "`assign_add(1)` adds and returns the new value.",
+        "An unused `tf.gather` is pruned. The optimiser never prunes an operation whose purpose is "
+        "its effect.",
+        "A Python `raise` runs while the function is traced, once, whatever the values are later.",
+        "Compare `index` with `tf.shape(values)[0]` in tf.debugging.assert_less.",
     ),
     explanation=(
-        "Each call of make_counter creates one variable, outside the compiled function, which "
-        "captures it; the addition is a node of the graph and happens at each run."
+        "An assertion is an operation with an effect, so the graph keeps it, and tf.function runs "
+        "it before the function returns."
     ),
     wrong=(
-        Wrong(counter_python, "It answers 1, 1, 1"),
-        Wrong(counter_inner_variable, "Create it once, outside"),
-        Wrong(counter_before, "the count from before the call"),
-        Wrong(counter_shared, "both share one variable"),
+        Wrong(first_gather, "is pruned, together with its error"),
+        Wrong(first_raise, "A Python `raise` fires while tracing"),
+        Wrong(first_fixed_size, "it accepts index 2 with 1 value."),
+        Wrong(first_off_by_one, "it accepts index 3 with 3 values"),
+        Wrong(first_wrong_result, "its values are off"),
     ),
 )
 
-EXERCISES = (collatz, cure, collect, count_on)
+EXERCISES = (count_by_hand, make_redundant, speed_up, keep_the_check)

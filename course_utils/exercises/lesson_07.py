@@ -1,8 +1,8 @@
-"""Exercises of lesson 07, convolution from scratch."""
+"""Exercises of lesson 07, autodiff from the inside."""
 
 import numpy as np
 
-from course_utils.convolution import convolve
+from course_utils.builders.tape import Node, SmallTape
 from course_utils.exercises.engine import (
     Exercise,
     Wrong,
@@ -13,662 +13,375 @@ from course_utils.exercises.engine import (
     is_close,
     to_array,
 )
+from course_utils.session import import_tensorflow
 
-# ---------------------------------------------------------------- 07.1
+tf = import_tensorflow()
 
-STROKES = [[-1, 2, -1], [-1, 2, -1], [-1, 2, -1]]
+# ---------------------------------------------------------------- 05.1
 
 
-def check_strokes(answer):
-    kernel = expect_shape(answer, (3, 3), "The kernel")
-    if kernel.dtype.kind not in "iuf" or not np.all(np.isfinite(kernel)):
-        fail("The kernel must hold nine finite numbers.")
-    kernel = kernel.astype(np.float64)
-    if not kernel.any():
-        fail("A kernel of zeros answers 0 to everything.")
-    kernel = kernel / np.abs(kernel).max()
-    down, across = kernel.sum(axis=0), kernel.sum(axis=1)
-    # A stroke one pixel wide inside the window; the centre column is where the window sits on it.
-    upright, lying = down[1], across[1]
-    if abs(upright) < 1e-6 and abs(kernel.sum()) < 1e-6 and down.any():
+def backward(steps, target):
+    gradients = {target: 1.0}
+    for result, inputs in reversed(steps):
+        for name, local in inputs:
+            share = gradients.get(result, 0.0) * local
+            gradients[name] = gradients.get(name, 0.0) + share
+    return gradients
+
+
+# y = (a + b) * b at a = 2, b = 3, and z = y * y
+STEPS = [
+    ("u", [("a", 1.0), ("b", 1.0)]),
+    ("y", [("u", 3.0), ("b", 5.0)]),
+    ("z", [("y", 15.0), ("y", 15.0)]),
+]
+
+
+def check_backward(answer):
+    chain = [("u", [("a", 2.0)]), ("y", [("u", 5.0)])]
+    gradients = call(answer, chain, "y")
+    if not isinstance(gradients, dict) or "a" not in gradients:
         fail(
-            "Where the window sits on a thin upright stroke, the answer is 0: this kernel finds "
-            "the two edges of a stroke, one as positive and one as negative, and not its middle."
+            "Expected a dict with a gradient for each name, such as 'a', that the target rests on."
         )
-    if upright < 1e-6 and lying > 1e-6:
-        fail("It answers to a lying stroke and not to an upright one. Which axis comes first?")
-    if abs(kernel.sum()) > 1e-6:
+    if is_close(gradients["a"], 0.0):
         fail(
-            "A patch that is ink all over gives an answer other than 0, so a thick blot counts "
-            "as a stroke too. What must the nine numbers add up to?"
+            "For y = 5u and u = 2a it says dy/da = 0: when the note of u was read, no gradient "
+            "had arrived at u yet. Which note has to come first?"
         )
-    if upright < 0:
-        fail("On an upright stroke the answer is negative. Where ink should be, weigh it as plus.")
-    if upright < 1e-6:
-        fail("Where the window sits on an upright stroke, the answer is 0.")
-    if np.abs(across).max() > 0.5 * upright:
+    if is_close(gradients["a"], 2.0):
         fail(
-            "A lying stroke gives an answer that is nearly as strong as an upright one's. Let each "
-            "row add up to 0, so that a lying stroke weighs as much for as against."
+            "For y = 5u and u = 2a it says dy/da = 2: the gradient that arrives at u was not "
+            "passed on. Multiply it by the local derivative."
         )
+    expect_close(gradients["a"], 10.0, "For y = 5u and u = 2a, dy/da")
+    gradients = call(answer, STEPS[:2], "y")
+    if is_close(gradients.get("b"), 1.0) or is_close(gradients.get("b"), 3.0):
+        fail(
+            f"For y = (a + b)b at a = 2 and b = 3 it says dy/db = {float(gradients['b']):g}: b is "
+            "used twice, and the second share has overwritten the first. Shares add up."
+        )
+    if is_close(gradients.get("b"), 5.0):
+        fail(
+            "For y = (a + b)b at a = 2 and b = 3 it says dy/db = 5, the share of one use alone. b "
+            "is used twice, and both shares count."
+        )
+    expect_close(gradients.get("b"), 8.0, "For y = (a + b)b at a = 2 and b = 3, dy/db")
+    expect_close(call(answer, STEPS, "z").get("b"), 240.0, "For z = y·y, dz/db")
 
 
-find_strokes = Exercise(
+def backward_assigns(steps, target):
+    gradients = {target: 1.0}
+    for result, inputs in reversed(steps):
+        for name, local in inputs:
+            gradients[name] = gradients.get(result, 0.0) * local
+    return gradients
+
+
+def backward_forgets(steps, target):
+    gradients = {target: 1.0}
+    for _, inputs in reversed(steps):
+        for name, local in inputs:
+            gradients[name] = gradients.get(name, 0.0) + local
+    return gradients
+
+
+def backward_keeps_first(steps, target):
+    gradients = {target: 1.0}
+    for result, inputs in reversed(steps):
+        for name, local in inputs:
+            gradients.setdefault(name, gradients.get(result, 0.0) * local)
+    return gradients
+
+
+def backward_in_order(steps, target):
+    gradients = {target: 1.0}
+    for result, inputs in steps:
+        for name, local in inputs:
+            share = gradients.get(result, 0.0) * local
+            gradients[name] = gradients.get(name, 0.0) + share
+    return gradients
+
+
+walk_back = Exercise(
     id="07.1",
-    title="A filter that finds upright strokes",
-    statement="""The kernel of the lesson answers to *edges*, where dark meets bright. Set
-`strokes` to nine numbers, shape (3, 3), that answer to upright **strokes**: bright lines one
-pixel wide.
-
-- Where the window sits on an upright stroke, the answer is above 0.
-- On a lying stroke, one row of ink, it is 0 or at most half as strong.
-- On a patch without ink, and on a patch that is ink all over, it is 0.
-
-For example, the window on an upright stroke reads `[[0, 1, 0], [0, 1, 0], [0, 1, 0]]`. To look
-at your kernel's answers, put it in the place of `upright_edges` in the cell that opens this
-lesson.""",
-    stub="strokes = ...",
-    answer="strokes",
-    check=check_strokes,
-    reference=STROKES,
-    reference_source="strokes = [[-1, 2, -1], [-1, 2, -1], [-1, 2, -1]]",
-    hints=(
-        "Draw the stroke over the nine places. Which places hold ink, which do not?",
-        "Ink on the stroke speaks for it, ink beside the stroke against it. In all they cancel.",
-        "Each row can be the same: a positive number in the middle, and half of it, negative, on "
-        "both sides.",
-    ),
-    explanation=(
-        "On an upright stroke only the middle column meets ink: 2 + 2 + 2 = 6. Each row adds up to "
-        "0, so a lying stroke and a full patch give 0."
-    ),
-    wrong=(
-        Wrong([[-1, -1, -1], [2, 2, 2], [-1, -1, -1]], "It answers to a lying stroke"),
-        Wrong([[-1, 0, 1], [-1, 0, 1], [-1, 0, 1]], "finds the two edges of a stroke"),
-        Wrong([[0, 1, 0], [0, 1, 0], [0, 1, 0]], "What must the nine numbers add up to?"),
-        Wrong([[1, -2, 1], [1, -2, 1], [1, -2, 1]], "the answer is negative"),
-        Wrong([[-1, -1, -1], [-1, 8, -1], [-1, -1, -1]], "nearly as strong as an upright one's"),
-        Wrong([-1, 2, -1], "has the shape (3,); expected (3, 3)"),
-    ),
-)
-
-# ---------------------------------------------------------------- 07.2
-
-
-def layer_facts(input_shape, filters, size, stride, padding):
-    height, width, channels = input_shape
-    if padding == "same":
-        rows, columns = -(-height // stride), -(-width // stride)
-    else:
-        rows, columns = (height - size) // stride + 1, (width - size) // stride + 1
-    parameters = size * size * channels * filters + filters
-    return (rows, columns, filters), parameters
-
-
-FACTS_CASES = (
-    ((28, 28, 1), 8, 3, 1, "same"),
-    ((28, 28, 1), 8, 3, 1, "valid"),
-    ((28, 28, 16), 32, 3, 2, "same"),
-    ((28, 20, 3), 6, 5, 3, "same"),
-    ((28, 28, 3), 4, 5, 2, "valid"),
-    ((7, 7, 64), 128, 1, 1, "valid"),
-)
-
-
-def check_facts(answer):
-    for case in FACTS_CASES:
-        (height, width, channels), filters, size, stride, padding = case
-        result = call(answer, *case)
-        where = f"For the input {case[0]}, {filters} filters of {size} × {size}, stride {stride}, "
-        where += f'padding "{padding}", '
-        if not isinstance(result, (tuple, list)) or len(result) != 2:
-            fail("Return two things: the output's shape, a tuple of three, and the parameters.")
-        if isinstance(result[0], (tuple, list)) and len(result[0]) == 4:
-            fail("The output's shape has four numbers. Leave out the axis of the batch.")
-        shape = expect_shape(result[0], (3,), "The output's shape").tolist()
-        (rows, columns, _), parameters = layer_facts(*case)
-        count = float(expect_shape(result[1], (), "The number of parameters"))
-        if count != parameters:
-            if count == parameters - filters:
-                fail(where + "filters are missing from the count: each has a bias as well.")
-            if count == size * size * filters + filters:
-                fail(
-                    where + f"a filter has more weights than {size} × {size}: it looks at all "
-                    "channels of its window at once."
-                )
-            if count == rows * columns * parameters:
-                fail(where + "weights were counted anew for each place. They are shared.")
-            fail(where + f"the number of parameters is not {count:g}.")
-        if shape == [rows, columns, filters]:
-            continue
-        if shape == [rows, columns, channels] and channels != filters:
-            fail(
-                where + "the output keeps the channels of the input. Each filter makes one map; "
-                "count those."
-            )
-        if shape == [height, width, filters] and padding == "same":
-            fail(where + 'the size is kept. "same" keeps it at stride 1 only.')
-        if padding == "same" and shape == [height // stride, width // stride, filters]:
-            fail(
-                where + "the division rounds down. With padding, a last window that has begun "
-                "counts, so it rounds up."
-            )
-        if padding == "valid" and shape == [rows - 1, columns - 1, filters]:
-            fail(where + "one place is missing along each axis: the very first one.")
-        if shape[:2] == [height - size + 1, width - size + 1]:
-            fail(where + "the stride is left out: the window does not stop at each pixel.")
-        fail(where + f"the output's shape is not {tuple(shape)}.")
-
-
-def facts_no_bias(input_shape, filters, size, stride, padding):
-    shape, parameters = layer_facts(input_shape, filters, size, stride, padding)
-    return shape, parameters - filters
-
-
-def facts_one_channel(input_shape, filters, size, stride, padding):
-    shape, _ = layer_facts(input_shape, filters, size, stride, padding)
-    return shape, size * size * filters + filters
-
-
-def facts_not_shared(input_shape, filters, size, stride, padding):
-    shape, parameters = layer_facts(input_shape, filters, size, stride, padding)
-    return shape, shape[0] * shape[1] * parameters
-
-
-def facts_same_is_same(input_shape, filters, size, stride, padding):
-    shape, parameters = layer_facts(input_shape, filters, size, stride, padding)
-    return ((*input_shape[:2], filters) if padding == "same" else shape), parameters
-
-
-def facts_rounds_down(input_shape, filters, size, stride, padding):
-    shape, parameters = layer_facts(input_shape, filters, size, stride, padding)
-    if padding == "same":
-        shape = (input_shape[0] // stride, input_shape[1] // stride, filters)
-    return shape, parameters
-
-
-def facts_off_by_one(input_shape, filters, size, stride, padding):
-    shape, parameters = layer_facts(input_shape, filters, size, stride, padding)
-    if padding == "valid":
-        shape = (shape[0] - 1, shape[1] - 1, filters)
-    return shape, parameters
-
-
-def facts_no_stride(input_shape, filters, size, stride, padding):
-    shape, parameters = layer_facts(input_shape, filters, size, stride, padding)
-    if padding == "valid":
-        shape = (input_shape[0] - size + 1, input_shape[1] - size + 1, filters)
-    return shape, parameters
-
-
-def facts_input_channels(input_shape, filters, size, stride, padding):
-    shape, parameters = layer_facts(input_shape, filters, size, stride, padding)
-    return (*shape[:2], input_shape[2]), parameters
-
-
-def facts_with_batch(input_shape, filters, size, stride, padding):
-    shape, parameters = layer_facts(input_shape, filters, size, stride, padding)
-    return (None, *shape), parameters
-
-
-foretell = Exercise(
-    id="07.2",
-    title="Foretell the shape and the parameters",
-    statement="""Write `layer_facts(input_shape, filters, size, stride, padding)`. It describes
-the layer `layers.Conv2D(filters, size, strides=stride, padding=padding)` on one image, without
-building it:
-
-- `input_shape` is (height, width, channels), all whole numbers; `size` is the kernel's height
-  and width;
-- `padding` is `"valid"` or `"same"`;
-- it returns two things: the shape of the output as a tuple (rows, columns, channels), and the
-  number of the layer's parameters, weights and biases.
-
-For example, `layer_facts((28, 28, 1), 8, 3, 1, "same")` returns `((28, 28, 8), 80)`.""",
-    stub="def layer_facts(input_shape, filters, size, stride, padding):\n    ...",
-    answer="layer_facts",
-    check=check_facts,
-    reference=layer_facts,
-    hints=(
-        "The shape depends on size, stride and padding; the parameters on none of height, width, "
-        "stride and padding.",
-        "Without padding the first place is always there; each further one costs a stride.",
-        "One filter has size · size · channels weights and one bias. `-(-a // b)` divides and "
-        "rounds up.",
-    ),
-    explanation=(
-        "The shape follows from counting the places of the window; the parameters from counting "
-        "what one filter holds. A larger image makes more places and no more parameters."
-    ),
-    wrong=(
-        Wrong(facts_no_bias, "each has a bias as well"),
-        Wrong(facts_one_channel, "it looks at all channels of its window"),
-        Wrong(facts_not_shared, "They are shared"),
-        Wrong(facts_same_is_same, '"same" keeps it at stride 1 only'),
-        Wrong(facts_rounds_down, "so it rounds up"),
-        Wrong(facts_off_by_one, "the very first one"),
-        Wrong(facts_no_stride, "the stride is left out"),
-        Wrong(facts_input_channels, "Each filter makes one map"),
-        Wrong(facts_with_batch, "Leave out the axis of the batch"),
-    ),
-)
-
-# ---------------------------------------------------------------- 07.3
-
-
-def depthwise(images, kernels):
-    maps = []
-    for channel in range(images.shape[-1]):
-        plane = images[..., channel : channel + 1]
-        maps.append(convolve(plane, kernels[:, :, channel : channel + 1]))
-    return np.concatenate(maps, axis=-1)
-
-
-def check_depthwise(answer):
-    rng = np.random.default_rng(73)
-    for channels, multiplier in ((3, 1), (2, 3)):
-        images = rng.normal(size=(2, 6, 5, channels)).astype(np.float32)
-        kernels = rng.normal(size=(3, 3, channels, multiplier)).astype(np.float32)
-        expected = depthwise(images, kernels)
-        result = to_array(call(answer, images, kernels), "What it returns")
-        where = f"With {channels} channels and {multiplier} "
-        where += f"kernel{'' if multiplier == 1 else 's'} for each, "
-        if is_close(result, expected):
-            continue
-        if is_close(result, convolve(images, kernels)):
-            fail(
-                where + "the channels are added up, as in an ordinary convolution. Depthwise, each "
-                "channel keeps a map of its own."
-            )
-        first = np.concatenate([kernels[:, :, :1]] * channels, axis=2)
-        if is_close(result, depthwise(images, first)):
-            fail(where + "every channel is filtered by the kernels of channel 0.")
-        if multiplier > 1:
-            if is_close(result, expected[..., ::multiplier]):
-                fail(
-                    where + "there is one map a channel. The last axis of `kernels` holds several "
-                    "kernels for each channel; all of them make a map."
-                )
-            mixed = expected.reshape(2, 4, 3, channels, multiplier).swapaxes(3, 4)
-            if is_close(result, mixed.reshape(expected.shape)):
-                fail(
-                    where + "the maps stand in another order: first all maps of channel 0, then "
-                    "those of channel 1."
-                )
-        expect_close(result, expected, where + "the result")
-
-
-def depthwise_summed(images, kernels):
-    return convolve(images, kernels)
-
-
-def depthwise_one_kernel(images, kernels):
-    planes = [images[..., c : c + 1] for c in range(images.shape[-1])]
-    return np.concatenate([convolve(plane, kernels[:, :, :1]) for plane in planes], axis=-1)
-
-
-def depthwise_first_only(images, kernels):
-    return depthwise(images, kernels[..., :1])
-
-
-def depthwise_other_order(images, kernels):
-    each = [depthwise(images, kernels[..., m : m + 1]) for m in range(kernels.shape[-1])]
-    return np.concatenate(each, axis=-1)
-
-
-def depthwise_padded(images, kernels):
-    planes = [images[..., c : c + 1] for c in range(images.shape[-1])]
-    maps = [
-        convolve(plane, kernels[:, :, c : c + 1], padding="same") for c, plane in enumerate(planes)
-    ]
-    return np.concatenate(maps, axis=-1)
-
-
-depthwise_convolution = Exercise(
-    id="07.3",
-    title="Depthwise convolution",
-    statement="""An ordinary filter adds up all channels. In a **depthwise** convolution no
-channel meets another: each has kernels of its own, and each of these makes a map of its own.
-
-Write `depthwise(images, kernels)` with stride 1 and without padding:
-
-- `images`: float32 array of shape (n, height, width, channels);
-- `kernels`: float32 array of shape (kernel height, kernel width, channels, m), of which
-  `kernels[:, :, c, :]` are the `m` kernels of channel `c`;
-- it returns an array of shape (n, rows, columns, channels · m): first the `m` maps of
-  channel 0, then those of channel 1, and so on.
-
-You may call the lesson's `convolve`. For example, images of shape (2, 6, 5, 2) and kernels of
-shape (3, 3, 2, 3) give a result of shape (2, 4, 3, 6).""",
-    stub="def depthwise(images, kernels):\n    ...",
-    answer="depthwise",
-    check=check_depthwise,
-    reference=depthwise,
-    hints=(
-        "A convolution of one channel has nothing to add up over channels.",
-        "Loop over the channels. `images[..., c : c + 1]` keeps the axis of channels, of length 1.",
-        "`kernels[:, :, c : c + 1]` has the shape of an ordinary kernel with one input channel and "
-        "m filters. Join the maps with np.concatenate along the last axis.",
-    ),
-    explanation=(
-        "Each channel goes through an ordinary convolution of its own, with one input channel. For "
-        "m = 1 that takes 1/filters of the multiplications of an ordinary convolution."
-    ),
-    wrong=(
-        Wrong(depthwise_summed, "the channels are added up"),
-        Wrong(depthwise_one_kernel, "by the kernels of channel 0"),
-        Wrong(depthwise_first_only, "there is one map a channel"),
-        Wrong(depthwise_other_order, "the maps stand in another order"),
-        Wrong(depthwise_padded, "has the shape (2, 6, 5, 3); expected (2, 4, 3, 3)"),
-    ),
-)
-
-# ---------------------------------------------------------------- 07.4
-
-
-def normalise_batch(x, moving_mean, moving_variance, training):
-    if training:
-        mean, variance = x.mean(axis=(0, 1, 2)), x.var(axis=(0, 1, 2))
-        moving_mean = 0.9 * moving_mean + 0.1 * mean
-        moving_variance = 0.9 * moving_variance + 0.1 * variance
-    else:
-        mean, variance = moving_mean, moving_variance
-    y = (x - mean) / np.sqrt(variance + 0.001)
-    return y, moving_mean, moving_variance
-
-
-def check_modes(answer):
-    rng = np.random.default_rng(74)
-    x = (rng.normal(size=(4, 5, 5, 2)) * [0.1, 2.0] + [1.0, -3.0]).astype(np.float32)
-    old = (np.array([0.5, 1.0], np.float32), np.array([4.0, 0.25], np.float32))
-    mean, variance = x.mean(axis=(0, 1, 2)), x.var(axis=(0, 1, 2))
-    results = {}
-    for training in (True, False):
-        result = call(answer, x.copy(), old[0].copy(), old[1].copy(), training)
-        if not isinstance(result, (tuple, list)) or len(result) != 3:
-            fail("Return three things: y, moving_mean and moving_variance.")
-        mode = "In training" if training else "In inference"
-        results[training] = [
-            expect_shape(result[0], x.shape, f"{mode}, y"),
-            to_array(result[1], f"{mode}, moving_mean"),
-            to_array(result[2], f"{mode}, moving_variance"),
-        ]
-        if results[training][1].shape != (2,) or results[training][2].shape != (2,):
-            fail(
-                f"{mode}, the moving averages have the shape {results[training][1].shape}; "
-                "expected (2,), one number a channel. Over which axes do mean and variance go?"
-            )
-    y, new_mean, new_variance = results[True]
-    rest_y, rest_mean, rest_variance = results[False]
-
-    if not (is_close(rest_mean, old[0]) and is_close(rest_variance, old[1])):
-        fail("In inference the moving averages have changed. Only training may move them.")
-    if is_close(new_mean, 0.1 * old[0] + 0.9 * mean):
-        fail(
-            "In training the moving averages jump: 0.1 of the old and 0.9 of the new. The momentum "
-            "is the share that the old one keeps."
-        )
-    if is_close(new_mean, old[0]):
-        fail("In training the moving averages have not moved.")
-    expect_close(new_mean, 0.9 * old[0] + 0.1 * mean, "In training, the new moving_mean")
-    expect_close(
-        new_variance, 0.9 * old[1] + 0.1 * variance, "In training, the new moving_variance"
-    )
-
-    outside = {
-        True: (x - mean) / (np.sqrt(variance) + 0.001),
-        False: (x - old[0]) / (np.sqrt(old[1]) + 0.001),
-    }
-    batch_y = (x - mean) / np.sqrt(variance + 0.001)
-    for other in (old, (new_mean, new_variance)):
-        if is_close(y, (x - other[0]) / np.sqrt(other[1] + 0.001)):
-            fail(
-                "In training, y is made with the moving averages. A training batch is normalised "
-                "by its own statistics."
-            )
-    if is_close(rest_y, batch_y):
-        fail(
-            "In inference, y is made with the statistics of the batch, so that an image's result "
-            "depends on its company. What are the moving averages kept for?"
-        )
-    if is_close(y, outside[True], tolerance=1e-3) and not is_close(y, batch_y, tolerance=1e-3):
-        fail("The 0.001 stands beside the root. It belongs under it, with the variance.")
-    expect_close(y, batch_y, "In training, y")
-    expect_close(rest_y, (x - old[0]) / np.sqrt(old[1] + 0.001), "In inference, y")
-
-
-def modes_moving_in_training(x, moving_mean, moving_variance, training):
-    _, moving_mean, moving_variance = normalise_batch(x, moving_mean, moving_variance, training)
-    return (x - moving_mean) / np.sqrt(moving_variance + 0.001), moving_mean, moving_variance
-
-
-def modes_batch_in_inference(x, moving_mean, moving_variance, training):
-    _, new_mean, new_variance = normalise_batch(x, moving_mean, moving_variance, training)
-    mean, variance = x.mean(axis=(0, 1, 2)), x.var(axis=(0, 1, 2))
-    return (x - mean) / np.sqrt(variance + 0.001), new_mean, new_variance
-
-
-def modes_always_moves(x, moving_mean, moving_variance, training):
-    y, _, _ = normalise_batch(x, moving_mean, moving_variance, training)
-    return y, *normalise_batch(x, moving_mean, moving_variance, True)[1:]
-
-
-def modes_never_moves(x, moving_mean, moving_variance, training):
-    return (
-        normalise_batch(x, moving_mean, moving_variance, training)[0],
-        moving_mean,
-        moving_variance,
-    )
-
-
-def modes_momentum_swapped(x, moving_mean, moving_variance, training):
-    y, _, _ = normalise_batch(x, moving_mean, moving_variance, training)
-    if training:
-        moving_mean = 0.1 * moving_mean + 0.9 * x.mean(axis=(0, 1, 2))
-        moving_variance = 0.1 * moving_variance + 0.9 * x.var(axis=(0, 1, 2))
-    return y, moving_mean, moving_variance
-
-
-def modes_batch_axis_only(x, moving_mean, moving_variance, training):
-    if training:
-        mean, variance = x.mean(axis=0), x.var(axis=0)
-        moving_mean = 0.9 * moving_mean + 0.1 * mean
-        moving_variance = 0.9 * moving_variance + 0.1 * variance
-    else:
-        mean, variance = moving_mean, moving_variance
-    return (x - mean) / np.sqrt(variance + 0.001), moving_mean, moving_variance
-
-
-def modes_epsilon_outside(x, moving_mean, moving_variance, training):
-    if training:
-        mean, variance = x.mean(axis=(0, 1, 2)), x.var(axis=(0, 1, 2))
-        moving_mean = 0.9 * moving_mean + 0.1 * mean
-        moving_variance = 0.9 * moving_variance + 0.1 * variance
-    else:
-        mean, variance = moving_mean, moving_variance
-    return (x - mean) / (np.sqrt(variance) + 0.001), moving_mean, moving_variance
-
-
-def modes_deviation(x, moving_mean, moving_variance, training):
-    y, new_mean, new_variance = normalise_batch(x, moving_mean, moving_variance, training)
-    if training:
-        new_variance = 0.9 * moving_variance + 0.1 * x.std(axis=(0, 1, 2))
-    return y, new_mean, new_variance
-
-
-two_modes = Exercise(
-    id="07.4",
-    title="Two modes, mixed up",
-    statement="""This function should do what a batch normalisation layer with momentum 0.9
-does, without gamma and beta. It runs without an error on images, and four things in it are
-wrong:
+    title="Walk back through the notes",
+    statement="""Here are the notes of a small computation with numbers, in the order in which it
+ran. Each note names a result, and its inputs with the **local derivative** for
+each. For `u = a + b` and `y = u * b` at `a = 2`, `b = 3`, they are
 
 ```python
-def normalise_batch(x, moving_mean, moving_variance, training):
-    mean, variance = x.mean(axis=0), x.var(axis=0)
-    if training:
-        moving_mean = 0.1 * moving_mean + 0.9 * mean
-        moving_variance = 0.1 * moving_variance + 0.9 * variance
-        mean, variance = moving_mean, moving_variance
-    y = (x - mean) / (np.sqrt(variance) + 0.001)
-    return y, moving_mean, moving_variance
+steps = [("u", [("a", 1.0), ("b", 1.0)]),
+         ("y", [("u", 3.0), ("b", 5.0)])]
 ```
 
-Write it anew, mended. `x` is a float32 array of shape (n, height, width, channels), the moving
-averages have the shape (channels,), and `training` is True or False. It returns three things:
-`y`, of the shape of `x`, and the two moving averages as they are after the call. Epsilon is
-0.001.""",
-    stub="def normalise_batch(x, moving_mean, moving_variance, training):\n    ...",
-    answer="normalise_batch",
-    check=check_modes,
-    reference=normalise_batch,
+Write `backward(steps, target)`, which returns a dict: for the target and each name
+that it rests on, the derivative of the target with respect to it. For the notes
+above and the target `"y"` it returns `{"y": 1.0, "u": 3.0, "a": 3.0, "b": 8.0}`.""",
+    stub="def backward(steps, target):\n    ...",
+    answer="backward",
+    check=check_backward,
+    reference=backward,
     hints=(
-        "Ask of each mode: whose statistics normalise, and do the averages move?",
-        "Training: statistics of the batch, over all axes but the last; the averages move. "
-        "Inference: the averages as they are; nothing moves.",
-        "The momentum 0.9 is the share that stays. Epsilon is added before the root is taken.",
+        "The derivative of the target with respect to itself is 1. Start there and go backwards.",
+        "At each note, the gradient at the result times the local derivative is the share of an "
+        "input.",
+        "A name that is used twice receives two shares. What do you do with both?",
     ),
     explanation=(
-        "In training the batch is normalised by its own statistics and the averages follow slowly; "
-        "in inference the averages stand in and stay as they are."
+        "Going backwards, the gradient at a result is complete before it is passed on, and every "
+        "use of a value adds its share."
     ),
     wrong=(
-        Wrong(modes_moving_in_training, "In training, y is made with the moving averages"),
-        Wrong(modes_batch_in_inference, "depends on its company"),
-        Wrong(modes_always_moves, "Only training may move them"),
-        Wrong(modes_never_moves, "the moving averages have not moved"),
-        Wrong(modes_momentum_swapped, "the share that the old one keeps"),
-        Wrong(modes_batch_axis_only, "Over which axes do mean and variance go?"),
-        Wrong(modes_epsilon_outside, "It belongs under it, with the variance"),
-        Wrong(modes_deviation, "the new moving_variance has the right shape"),
+        Wrong(backward_assigns, "the second share has overwritten the first"),
+        Wrong(backward_forgets, "was not passed on"),
+        Wrong(backward_keeps_first, "the share of one use alone"),
+        Wrong(backward_in_order, "Which note has to come first"),
     ),
 )
 
-# ---------------------------------------------------------------- 07.5
+# ---------------------------------------------------------------- 05.2
 
 
-def fold(kernel, bias, gamma, beta, mean, variance, epsilon):
-    scale = gamma / np.sqrt(variance + epsilon)
-    return kernel * scale, (bias - mean) * scale + beta
+def tanh(tape, a):
+    value = np.tanh(a.value)
+    return tape.note(value, (a, lambda g: g * (1 - value**2)))
 
 
-def check_fold(answer):
-    rng = np.random.default_rng(75)
-    channels = filters = 3
-    kernel = rng.normal(size=(3, 3, channels, filters)).astype(np.float32)
-    bias, gamma, beta, mean = rng.normal(size=(4, filters)).astype(np.float32)
-    variance = np.array([0.01, 0.5, 3.0], np.float32)
-    epsilon = 0.01
-    weights = (kernel, bias, gamma, beta, mean, variance)
-    result = call(answer, *(weight.copy() for weight in weights), epsilon)
-    if not isinstance(result, (tuple, list)) or len(result) != 2:
-        fail("Return two things: the new kernel and the new bias.")
-    new_kernel = expect_shape(result[0], kernel.shape, "The new kernel")
-    new_bias = expect_shape(result[1], (filters,), "The new bias")
-
-    deviation = np.sqrt(variance + epsilon)
-    scale = gamma / deviation
-    if is_close(new_kernel, kernel):
-        fail("The kernel is as it was. Each filter's answers have to come out scaled.")
-    if is_close(new_kernel, kernel * scale[:, np.newaxis]):
+def check_tanh(answer):
+    numbers = np.array([-1.0, 0.0, 0.5, 2.0])
+    tape, a = SmallTape(), Node(numbers)
+    result = call(answer, tape, a)
+    if not isinstance(result, Node):
+        fail("Return the node that `tape.note` returns, so that the next operation can use it.")
+    expect_close(result.value, np.tanh(numbers), "The value of the result")
+    (gradient,) = tape.gradient(tape.sum(result), [a])
+    if gradient is None:
+        fail("No gradient reaches `a`: note it as an input of the result, with its pullback.")
+    slope = 1 - np.tanh(numbers) ** 2
+    if is_close(gradient, 1 - numbers**2):
+        fail("The pullback takes 1 - a², but the derivative of tanh a is 1 - (tanh a)².")
+    expect_close(gradient, slope, "The gradient of the sum of the results")
+    tape = SmallTape()
+    scaled = tape.multiply(call(answer, tape, a), Node(np.full(4, 3.0)))
+    (gradient,) = tape.gradient(tape.sum(scaled), [a])
+    if is_close(gradient, slope):
         fail(
-            "The kernel is scaled along its input channels. The batch normalisation comes after "
-            "the convolution: its channels are the filters."
+            "With 3·tanh(a) the gradient stays that of tanh(a): the pullback ignores the gradient "
+            "`g` that arrives at the result."
         )
-    if is_close(new_kernel, kernel * gamma / (variance + epsilon)):
-        fail("The kernel is divided by the variance. Batch normalisation divides by its root.")
-    if is_close(new_kernel, kernel * gamma / np.sqrt(variance)):
-        fail("Epsilon is left out. With a variance of 0.01 it weighs as much as the variance does.")
-    if is_close(new_kernel, kernel / deviation):
-        fail("Gamma is left out of the kernel.")
-    expect_close(new_kernel, kernel * scale, "The new kernel")
-    if is_close(new_bias, bias - mean * scale + beta):
-        fail(
-            "The old bias is kept at its old size. It is added before the normalisation, so it is "
-            "scaled like everything else."
-        )
-    if is_close(new_bias, beta - mean * scale):
-        fail("The old bias is lost. Apply the normalisation to `convolution + bias` and expand.")
-    if is_close(new_bias, bias * scale + beta):
-        fail("The moving mean is left out of the new bias.")
-    expect_close(new_bias, (bias - mean) * scale + beta, "The new bias")
+    expect_close(gradient, 3 * slope, "The gradient of the sum of 3·tanh(a)")
 
 
-def fold_kernel_untouched(kernel, bias, gamma, beta, mean, variance, epsilon):
-    return kernel, fold(kernel, bias, gamma, beta, mean, variance, epsilon)[1]
+def tanh_at_input(tape, a):
+    return tape.note(np.tanh(a.value), (a, lambda g: g * (1 - a.value**2)))
 
 
-def fold_wrong_axis(kernel, bias, gamma, beta, mean, variance, epsilon):
-    scale = gamma / np.sqrt(variance + epsilon)
-    return kernel * scale[:, np.newaxis], (bias - mean) * scale + beta
+def tanh_without_chain(tape, a):
+    value = np.tanh(a.value)
+    return tape.note(value, (a, lambda g: 1 - value**2))
 
 
-def fold_by_variance(kernel, bias, gamma, beta, mean, variance, epsilon):
-    scale = gamma / (variance + epsilon)
-    return kernel * scale, (bias - mean) * scale + beta
+def tanh_unlinked(tape, a):
+    return tape.note(np.tanh(a.value))
 
 
-def fold_no_epsilon(kernel, bias, gamma, beta, mean, variance, epsilon):
-    return fold(kernel, bias, gamma, beta, mean, variance, 0.0)
+add_operation = Exercise(
+    id="07.2",
+    title="Teach the small tape an operation",
+    statement="""Write `tanh(tape, a)`. It takes a `SmallTape` and a `Node` of any shape, adds the
+hyperbolic tangent to the tape with `tape.note`, and returns the resulting node, so
+that gradients flow through it.
 
-
-def fold_no_gamma(kernel, bias, gamma, beta, mean, variance, epsilon):
-    return fold(kernel, bias, np.ones_like(gamma), beta, mean, variance, epsilon)
-
-
-def fold_bias_unscaled(kernel, bias, gamma, beta, mean, variance, epsilon):
-    scale = gamma / np.sqrt(variance + epsilon)
-    return kernel * scale, bias - mean * scale + beta
-
-
-def fold_bias_lost(kernel, bias, gamma, beta, mean, variance, epsilon):
-    return fold(kernel, np.zeros_like(bias), gamma, beta, mean, variance, epsilon)
-
-
-def fold_mean_lost(kernel, bias, gamma, beta, mean, variance, epsilon):
-    return fold(kernel, bias, gamma, beta, np.zeros_like(mean), variance, epsilon)
-
-
-fold_away = Exercise(
-    id="07.5",
-    title="Fold the normalisation into the convolution",
-    statement="""In inference, mean and variance are fixed numbers. A convolution followed by a
-batch normalisation is then the same as **one** convolution with another kernel and another
-bias, which is how trained networks are made faster.
-
-Write `fold(kernel, bias, gamma, beta, mean, variance, epsilon)`, which returns the two as
-`new_kernel, new_bias`, such that for all images
-`convolve(images, new_kernel, new_bias)` equals the normalised `convolve(images, kernel, bias)`.
-
-`kernel` is a float32 array of shape (height, width, channels, filters), the next five are
-float32 arrays of shape (filters,), and `epsilon` is a number. For example, with gamma 1, beta
-0, mean 0, variance 1 and epsilon 0, both come back as they were.""",
-    stub="def fold(kernel, bias, gamma, beta, mean, variance, epsilon):\n    ...",
-    answer="fold",
-    check=check_fold,
-    reference=fold,
+For a node with the values `[0.0, 0.5]` the values of the result are `[0.0, 0.462]`,
+and the gradient of their sum is `[1.0, 0.786]`.""",
+    stub="def tanh(tape, a):\n    ...",
+    answer="tanh",
+    check=check_tanh,
+    reference=tanh,
     hints=(
-        "Write the normalisation of `convolution + bias` as something times `convolution`, plus "
-        "something.",
-        "The factor is gamma divided by the root of variance plus epsilon: one number a filter.",
-        "All weights of a filter take its factor. The new bias is what the normalisation makes of "
-        "the old bias.",
+        "Look at `relu` in the small tape: a value, and one pair of an input and its pullback.",
+        "The derivative of tanh a is 1 - (tanh a)².",
+        "A pullback receives the gradient at the result, `g`, and returns the one at the input.",
     ),
     explanation=(
-        "gamma · (k·x + b − mean) / s + beta is (gamma/s · k)·x + gamma/s · (b − mean) + beta: "
-        "again a convolution. Filters are the last axis of the kernel, so broadcasting scales "
-        "the right one."
+        "The pullback multiplies the gradient that arrives by the local derivative, which for "
+        "tanh is known from the value already computed."
     ),
     wrong=(
-        Wrong(fold_kernel_untouched, "The kernel is as it was"),
-        Wrong(fold_wrong_axis, "scaled along its input channels"),
-        Wrong(fold_by_variance, "divided by the variance"),
-        Wrong(fold_no_epsilon, "Epsilon is left out"),
-        Wrong(fold_no_gamma, "Gamma is left out"),
-        Wrong(fold_bias_unscaled, "The old bias is kept at its old size"),
-        Wrong(fold_bias_lost, "The old bias is lost"),
-        Wrong(fold_mean_lost, "The moving mean is left out"),
+        Wrong(tanh_at_input, "takes 1 - a²"),
+        Wrong(tanh_without_chain, "ignores the gradient `g`"),
+        Wrong(tanh_unlinked, "No gradient reaches `a`"),
     ),
 )
 
-EXERCISES = (find_strokes, foretell, depthwise_convolution, two_modes, fold_away)
+# ---------------------------------------------------------------- 05.3
+
+
+def newton_step(function, x):
+    with tf.GradientTape() as outer:
+        outer.watch(x)
+        with tf.GradientTape() as inner:
+            inner.watch(x)
+            y = function(x)
+        slope = inner.gradient(y, x)
+    curvature = outer.gradient(slope, x)
+    return x - slope / curvature
+
+
+def check_newton(answer):
+    def parabola(x):
+        return 3.0 * (x - 2.0) ** 2
+
+    def wave(x):
+        return x**4 - 3.0 * x**2 + x
+
+    x = tf.constant(5.0, tf.float64)
+    try:
+        result = call(answer, parabola, x)
+    except Exception as mistake:
+        if "NoneType" in str(mistake):
+            fail(
+                "The second derivative is None: the outer tape did not see how the first one was "
+                "computed. Take the inner gradient while the outer tape is recording."
+            )
+        raise
+    if is_close(result, 8.0):
+        fail("From x = 5 the step leads to 8, away from the minimum at 2. Mind the sign.")
+    expect_close(result, 2.0, "After one step from 5 on the parabola 3(x - 2)², x")
+    start = tf.constant(1.5, tf.float64)
+    slope, curvature = 4 * 1.5**3 - 6 * 1.5 + 1, 12 * 1.5**2 - 6
+    expect_close(
+        call(answer, wave, start),
+        1.5 - slope / curvature,
+        "After a step from 1.5 on x⁴ - 3x² + x, x",
+    )
+    tensor = call(answer, wave, tf.constant(1.5))
+    if to_array(tensor).dtype != np.float32:
+        fail("A float32 start must give a float32 result.")
+
+
+def newton_outer_too_small(function, x):
+    with tf.GradientTape() as outer:
+        outer.watch(x)
+        with tf.GradientTape() as inner:
+            inner.watch(x)
+            y = function(x)
+    slope = inner.gradient(y, x)
+    curvature = outer.gradient(slope, x)
+    return x - slope / curvature
+
+
+def newton_sign(function, x):
+    return x + (x - newton_step(function, x))
+
+
+def newton_gradient_step(function, x):
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        y = function(x)
+    return x - 0.1 * tape.gradient(y, x)
+
+
+newton = Exercise(
+    id="07.3",
+    title="A Newton step",
+    statement="""Write `newton_step(function, x)`. It takes a smooth function of one number and a
+scalar tensor `x` (float32 or float64), and returns the next `x` of Newton's method,
+$x - f'(x) / f''(x)$, with both derivatives from tapes.
+
+For $3(x-2)^2$, one step from anywhere leads to 2.""",
+    stub="def newton_step(function, x):\n    ...",
+    answer="newton_step",
+    check=check_newton,
+    reference=newton_step,
+    hints=(
+        "Two tapes, one inside the other. Both watch x.",
+        "The outer tape has to record the computation of the first derivative.",
+        "So `inner.gradient(...)` stands inside the `with` of the outer tape.",
+    ),
+    explanation=(
+        "The inner gradient is computed while the outer tape records, so the outer tape can "
+        "differentiate it once more."
+    ),
+    wrong=(
+        Wrong(newton_outer_too_small, "The second derivative is None"),
+        Wrong(newton_sign, "Mind the sign"),
+        Wrong(newton_gradient_step, "its values are off by up to"),
+    ),
+)
+
+# ---------------------------------------------------------------- 05.4
+
+
+@tf.custom_gradient
+def round_through(x):
+    return tf.round(x), lambda upstream: upstream
+
+
+def check_round(answer):
+    x = tf.constant([0.2, 0.7, -1.4])
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        y = call(answer, x)
+        expect_shape(y, (3,), "The result for three numbers")
+        weighted = tf.reduce_sum(tf.convert_to_tensor(y) * tf.constant([1.0, 2.0, 3.0]))
+    gradient = tape.gradient(weighted, x)
+    if is_close(y, x):
+        fail("The values are not rounded: 0.7 stays 0.7.")
+    expect_close(y, [0.0, 1.0, -1.0], "The result for [0.2, 0.7, -1.4]")
+    if gradient is None or not to_array(gradient).any():
+        fail(
+            "The values are right, but no gradient comes through: rounding is flat between its "
+            "steps. Say with tf.custom_gradient what the gradient should be."
+        )
+    if is_close(gradient, [1.0, 1.0, 1.0]):
+        fail(
+            "With the weights 1, 2 and 3 behind it, the gradient is 1 everywhere: pass on the "
+            "gradient that arrives, in place of ones."
+        )
+    expect_close(gradient, [1.0, 2.0, 3.0], "The gradient with the weights 1, 2 and 3")
+
+
+def round_plain(x):
+    return tf.round(x)
+
+
+def round_identity(x):
+    return tf.identity(x)
+
+
+@tf.custom_gradient
+def round_ones(x):
+    return tf.round(x), lambda upstream: tf.ones_like(upstream)
+
+
+straight_through = Exercise(
+    id="07.4",
+    title="Round, and let the gradient through",
+    statement="""A network that has to end up with whole numbers still needs gradients while it
+learns. Write `round_through(x)`: it takes a float32 tensor of any shape and returns
+it rounded to whole numbers, and in the backward pass it behaves as if it had done
+nothing: the gradient that arrives is the gradient that leaves. This is called a
+*straight-through* estimator.""",
+    stub="def round_through(x):\n    ...",
+    answer="round_through",
+    check=check_round,
+    reference=round_through,
+    hints=(
+        "A function decorated with `@tf.custom_gradient` returns two things: its value, and a "
+        "function.",
+        "That function receives the gradient that arrives, and returns the one for `x`.",
+    ),
+    explanation=(
+        "The forward pass rounds; the backward pass hands the arriving gradient on unchanged, in "
+        "place of the zero that the derivative of rounding is."
+    ),
+    wrong=(
+        Wrong(round_plain, "no gradient comes through"),
+        Wrong(round_identity, "The values are not rounded"),
+        Wrong(round_ones, "pass on the gradient that arrives"),
+    ),
+)
+
+EXERCISES = (walk_back, add_operation, newton, straight_through)

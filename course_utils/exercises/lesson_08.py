@@ -1,12 +1,12 @@
-"""Exercises of lesson 08, Sequential and Functional."""
+"""Exercises of lesson 08, Keras from scratch."""
 
-from collections import Counter
+import itertools
 
 import numpy as np
 
 from course_utils.exercises.engine import (
     Exercise,
-    Mistake,
+    NotAttempted,
     Wrong,
     call,
     describe,
@@ -15,805 +15,706 @@ from course_utils.exercises.engine import (
     fail,
     is_close,
     to_array,
-    without_warnings,
 )
 from course_utils.session import import_tensorflow
 
 tf = import_tensorflow()
-import keras  # noqa: E402
-from keras import layers  # noqa: E402
 
+# ---------------------------------------------------------------- 06.1
 
-def random_batch(shape, seed=0):
-    return np.random.default_rng(seed).normal(size=(3, *shape[1:])).astype(np.float32)
 
+def count_parameters(sizes):
+    total = 0
+    for layer in range(1, len(sizes)):
+        total += sizes[layer - 1] * sizes[layer] + sizes[layer]
+    return total
 
-def shake(model, seed):
-    """Give a model other weights, so that its answers change."""
-    rng = np.random.default_rng(seed)
-    model.set_weights([rng.normal(size=w.shape) * 0.5 for w in model.get_weights()])
 
-
-def run(model, x):
-    """Call a learner's model on a batch; an error becomes a verdict."""
-
-    def your_model():
-        return model(x)
-
-    return call(your_model)
-
-
-def ids_of(weights):
-    return {id(weight) for weight in weights}
-
-
-def expect_model(value, what):
-    """Check that a value is a model that is a graph or a list of layers, and built."""
-    if isinstance(value, keras.KerasTensor):
-        fail(f"{what} is a placeholder, not a model. keras.Model makes one from first and last.")
-    if not isinstance(value, keras.Model):
-        fail(f"{what} is {describe(value)}; expected a model.")
-    if not value.built or getattr(value, "inputs", None) is None:
-        fail(f"{what} has no inputs and outputs yet. Make it with keras.Model(inputs, outputs).")
-
-
-# ---------------------------------------------------------------- 08.1
-
-
-def build_two_paths():
-    image = keras.Input((28, 28, 1))
-    a = layers.Conv2D(8, 3, padding="same", activation="relu")(image)
-    b = layers.Conv2D(4, 5, padding="same", activation="relu")(image)
-    join = layers.Concatenate()([a, b])
-    c = layers.Conv2D(12, 3, padding="same", activation="relu")(join)
-    added = layers.Add()([c, join])
-    pool = layers.GlobalAveragePooling2D()(added)
-    return keras.Model(image, layers.Dense(10)(pool))
-
-
-def two_paths(
-    *, skip="join", order=1, missing="", pooling=layers.GlobalAveragePooling2D, last=None
-):
-    """Return the model of the exercise, or one that differs from it in a single place."""
-    act = {name: None if name == missing else "relu" for name in "abc"}
-    image = keras.Input((28, 28, 1))
-    a = layers.Conv2D(8, 3, padding="same", activation=act["a"])(image)
-    b = layers.Conv2D(4, 5, padding="same", activation=act["b"])(image)
-    join = layers.Concatenate()([a, b][::order])
-    x = layers.Conv2D(12, 3, padding="same", activation=act["c"])(join)
-    if skip == "join":
-        x = layers.Add()([x, join])
-    elif skip == "image":
-        x = layers.Add()([x, image])
-    elif skip == "product":
-        x = layers.Multiply()([x, join])
-    return keras.Model(image, layers.Dense(10, activation=last)(pooling()(x)))
-
-
-def shapes_of(model):
-    return [tuple(weight.shape) for weight in model.weights]
-
-
-TWO_PATHS = [(3, 3, 1, 8), (8,), (5, 5, 1, 4), (4,), (3, 3, 12, 12), (12,), (12, 10), (10,)]
-TELLING_SHAPES = {
-    (5, 5, 8, 4): "The 5 × 5 convolution reads the answers of the 3 × 3 one. In the drawing both "
-    "arrows start at the image: call both layers on it.",
-    (3, 3, 4, 8): "The first 3 × 3 convolution reads the answers of the 5 × 5 one. In the drawing "
-    "both arrows start at the image: call both layers on it.",
-    (24, 10): "The dense layer reads 24 numbers: the skip is concatenated. In the drawing the two "
-    "arrows meet at an addition.",
-    (9408, 10): "The dense layer reads 9,408 numbers, all that the addition returns. The global "
-    "average pooling before it leaves 12.",
-    (3, 3, 8, 12): "The third convolution reads 8 channels. It should read what the concatenation "
-    "returns, 12 channels.",
-    (3, 3, 4, 12): "The third convolution reads 4 channels. It should read what the concatenation "
-    "returns, 12 channels.",
-}
-
-
-@without_warnings
-def check_two_paths(answer):
-    model = call(answer)
-    expect_model(model, "What build_two_paths() returns")
-    ends = [tuple(t.shape) for t in model.inputs], [tuple(t.shape) for t in model.outputs]
-    if ends[0] != [(None, 28, 28, 1)]:
-        fail(f"The model has inputs of the shapes {ends[0]}; expected one image of (28, 28, 1).")
-    if len(ends[1]) == 1 and len(ends[1][0]) == 4:
-        fail(
-            f"The answer has the shape {ends[1][0]}: it still has height and width. What takes "
-            "them away in the drawing?"
-        )
-    if ends[1] != [(None, 10)]:
-        fail(f"The model has outputs of the shapes {ends[1]}; expected one of (None, 10).")
-    shapes = shapes_of(model)
-    for shape, message in TELLING_SHAPES.items():
-        if shape in shapes:
-            fail(message)
-    if Counter(shapes) != Counter(TWO_PATHS):
-        missing = list((Counter(TWO_PATHS) - Counter(shapes)).keys())
-        extra = list((Counter(shapes) - Counter(TWO_PATHS)).keys())
-        fail(
-            "Its weights do not have the shapes that the drawing asks for. "
-            f"Missing: {missing or 'none'}; not in the drawing: {extra or 'none'}."
-        )
-    rng = np.random.default_rng(81)
-    values = {shape: rng.normal(size=shape).astype(np.float32) for shape in TWO_PATHS}
-    images = rng.uniform(size=(3, 28, 28, 1)).astype(np.float32)
-
-    def answers(some_model):
-        some_model.set_weights([values[shape] for shape in shapes_of(some_model)])
-        return run(some_model, images)
-
-    got = expect_shape(answers(model), (3, 10), "The answer for three images")
-    right = answers(two_paths())
-    if is_close(got, right, tolerance=1e-3):
-        return
-    variants = [
-        ({"skip": "none"}, "The skip is missing: the pooling reads the last convolution alone."),
-        (
-            {"skip": "image"},
-            "The skip starts at the image. One channel is added to each of 12, without an error. "
-            "In the drawing it starts at the concatenation.",
-        ),
-        (
-            {"skip": "product"},
-            "The two arrows meet at a product. In the drawing they meet at an addition.",
-        ),
-        (
-            {"order": -1},
-            "The branches are joined in the other order: in the drawing the 8 channels of the "
-            "3 × 3 convolution come first.",
-        ),
-        (
-            {"pooling": layers.GlobalMaxPooling2D},
-            "The pooling takes the largest number of each channel; the drawing asks for the "
-            "average.",
-        ),
-        ({"last": "softmax"}, "The last layer has a softmax; the drawing gives it no activation."),
-        ({"last": "relu"}, "The last layer has a ReLU; the drawing gives it no activation."),
-        ({"missing": "a"}, "The 3 × 3 convolution at the image has no ReLU."),
-        ({"missing": "b"}, "The 5 × 5 convolution has no ReLU."),
-        ({"missing": "c"}, "The convolution before the addition has no ReLU."),
-    ]
-    for options, message in variants:
-        if is_close(got, answers(two_paths(**options)), tolerance=1e-3):
-            fail(message)
-    fail(
-        "All weights have the right shapes, but the answers are not those of the drawing. Draw "
-        "your model with show_model and compare it arrow by arrow."
-    )
-
-
-def two_paths_in_series():
-    x = image = keras.Input((28, 28, 1))
-    a = layers.Conv2D(8, 3, padding="same", activation="relu")(x)
-    b = layers.Conv2D(4, 5, padding="same", activation="relu")(a)
-    join = layers.Concatenate()([a, b])
-    c = layers.Conv2D(12, 3, padding="same", activation="relu")(join)
-    pool = layers.GlobalAveragePooling2D()(layers.Add()([c, join]))
-    return keras.Model(image, layers.Dense(10)(pool))
-
-
-def two_paths_no_skip():
-    return two_paths(skip="none")
-
-
-def two_paths_skip_from_image():
-    return two_paths(skip="image")
-
-
-def two_paths_concatenated():
-    image = keras.Input((28, 28, 1))
-    a = layers.Conv2D(8, 3, padding="same", activation="relu")(image)
-    b = layers.Conv2D(4, 5, padding="same", activation="relu")(image)
-    join = layers.Concatenate()([a, b])
-    c = layers.Conv2D(12, 3, padding="same", activation="relu")(join)
-    pool = layers.GlobalAveragePooling2D()(layers.Concatenate()([c, join]))
-    return keras.Model(image, layers.Dense(10)(pool))
-
-
-def two_paths_flattened():
-    image = keras.Input((28, 28, 1))
-    a = layers.Conv2D(8, 3, padding="same", activation="relu")(image)
-    b = layers.Conv2D(4, 5, padding="same", activation="relu")(image)
-    join = layers.Concatenate()([a, b])
-    c = layers.Conv2D(12, 3, padding="same", activation="relu")(join)
-    flat = layers.Flatten()(layers.Add()([c, join]))
-    return keras.Model(image, layers.Dense(10)(flat))
-
-
-def two_paths_not_pooled():
-    image = keras.Input((28, 28, 1))
-    a = layers.Conv2D(8, 3, padding="same", activation="relu")(image)
-    b = layers.Conv2D(4, 5, padding="same", activation="relu")(image)
-    join = layers.Concatenate()([a, b])
-    c = layers.Conv2D(12, 3, padding="same", activation="relu")(join)
-    return keras.Model(image, layers.Dense(10)(layers.Add()([c, join])))
-
-
-def two_paths_returns_output():
-    return build_two_paths().output
-
-
-def two_paths_without_padding():
-    image = keras.Input((28, 28, 1))
-    a = layers.Conv2D(8, 3, activation="relu")(image)
-    b = layers.Conv2D(4, 5, activation="relu")(image)
-    return keras.Model(image, layers.Concatenate()([a, b]))
-
-
-def two_paths_swapped():
-    return two_paths(order=-1)
-
-
-def two_paths_softmax():
-    return two_paths(last="softmax")
-
-
-def two_paths_no_relu():
-    return two_paths(missing="c")
-
-
-from_drawing = Exercise(
-    id="08.1",
-    title="From a drawing to a model",
-    statement="""Write `build_two_paths()`, which takes no arguments and returns a new model, wired
-as in the drawing above. Its input is one image of shape (28, 28, 1), its answer has ten numbers.
-
-- The strides are 1 and the padding of all three convolutions is "same": height and width stay 28.
-- The concatenation joins the channels, those of the 3 × 3 convolution first.
-- Only the convolutions have an activation, ReLU.
-
-The names of the layers are free. With `show_model(build_two_paths())` you can compare your
-drawing with this one.""",
-    stub="def build_two_paths():\n    ...",
-    answer="build_two_paths",
-    check=check_two_paths,
-    reference=build_two_paths,
-    hints=(
-        "Give each arrow's tensor a name of its own: image, a, b, join, c. Which box is called on "
-        "which name?",
-        "Two boxes are called on `image`, and two boxes read `join`: the third convolution and the "
-        "addition.",
-        "`layers.Add()([c, join])` is the addition; after it come `layers.GlobalAveragePooling2D` "
-        "and `layers.Dense(10)`, and at the end `keras.Model(image, ...)`.",
-    ),
-    explanation=(
-        "Each box is one call, and each arrow is a name that is used. `image` and `join` are used "
-        "twice, which is where the graph forks."
-    ),
-    wrong=(
-        Wrong(two_paths_in_series, "The 5 × 5 convolution reads the answers of the 3 × 3 one"),
-        Wrong(two_paths_no_skip, "The skip is missing"),
-        Wrong(two_paths_skip_from_image, "The skip starts at the image"),
-        Wrong(two_paths_concatenated, "the skip is concatenated"),
-        Wrong(two_paths_flattened, "reads 9,408 numbers"),
-        Wrong(two_paths_not_pooled, "it still has height and width"),
-        Wrong(two_paths_returns_output, "is a placeholder, not a model"),
-        Wrong(two_paths_without_padding, "raised ValueError"),
-        Wrong(two_paths_swapped, "in the other order"),
-        Wrong(two_paths_softmax, "The last layer has a softmax"),
-        Wrong(two_paths_no_relu, "The convolution before the addition has no ReLU"),
-    ),
-)
-
-# ---------------------------------------------------------------- 08.2
-
-
-def feature_extractor(model, names):
-    return keras.Model(model.input, [model.get_layer(name).output for name in names])
-
-
-def a_model_with_a_skip(seed=0):
-    inputs = keras.Input((6,), name="row")
-    left = layers.Dense(5, activation="relu", name="left")(inputs)
-    right = layers.Dense(5, activation="tanh", name="right")(inputs)
-    join = layers.Add(name="join")([left, right])
-    deep = layers.Dense(4, name="deep")(join)
-    model = keras.Model(inputs, layers.Dense(2, name="last")(deep), name="with_a_skip")
-    shake(model, seed)
-    return model
-
-
-def answers_by_hand(model, x):
-    """Return what each layer of the small model answers, computed with NumPy."""
-    weights = {layer.name: layer.get_weights() for layer in model.layers}
-    dense = {name: lambda v, k=kernel: v @ k[0] + k[1] for name, kernel in weights.items()}
-    left, right = np.maximum(dense["left"](x), 0), np.tanh(dense["right"](x))
-    deep = dense["deep"](left + right)
-    return {
-        "row": x,
-        "left": left,
-        "right": right,
-        "join": left + right,
-        "deep": deep,
-        "last": dense["last"](deep),
-    }
-
-
-def as_list(value):
-    return list(value) if isinstance(value, (list, tuple)) else [value]
-
-
-@without_warnings
-def check_extractor(answer):
-    model = a_model_with_a_skip(1)
-    x = random_batch((None, 6))
-    for names in (["deep", "left"], ["join"]):
-        got = call(answer, model, list(names))
-        if isinstance(got, (list, tuple)):
-            fail(
-                "It returns a list. Expected one model, whose outputs are a list: put the list "
-                "into keras.Model."
-            )
-        expect_model(got, "What it returns")
-        hand = answers_by_hand(model, x)
-        answers = run(got, x)
-        if isinstance(answers, dict):
-            fail("The new model answers with a dict. Expected a list, in the order of `names`.")
-        values = as_list(answers)
-        if len(values) == len(names) + 1 and is_close(values[-1], hand["last"]):
-            fail("There is one answer too many: nobody asked for that of the whole model.")
-        if len(values) != len(names):
-            fail(
-                f"For the {len(names)} names {names} the number of answers is {len(values)}. "
-                "Expected one answer for each name."
-            )
-        values = [to_array(value, f"Answer {i}") for i, value in enumerate(values)]
-        wanted = [hand[name] for name in names]
-        if all(is_close(*pair) for pair in zip(values, wanted, strict=True)):
-            weights = ids_of(got.weights)
-            if not weights <= ids_of(model.weights):
-                fail(
-                    "The answers are right today, but its weights are copies: when the model is "
-                    "trained further, the extractor stays behind. Use the model's own layers."
-                )
-            continue
-        if not ids_of(got.weights) & ids_of(model.weights):
-            fail(
-                "The new model has weights of its own, so it answers like another network. "
-                "Which placeholders does the given model have already?"
-            )
-        if len(names) > 1 and all(
-            is_close(*pair) for pair in zip(values, [hand["left"], hand["deep"]], strict=True)
-        ):
-            fail(
-                f"For {names} the answers come in the order of the model's layers. Expected the "
-                "order of `names`."
-            )
-        if is_close(values[0], hand["join"]) and names[0] == "deep":
-            fail("The answers are what the layers read. Expected what they return.")
-        if is_close(values[0], hand["last"]):
-            fail("The answer is that of the whole model. A model ends at the outputs you give it.")
-        where = "" if len(names) == 1 else " The network has two branches: a list cannot hold it."
-        for value, name in zip(values, names, strict=True):
-            if not is_close(value, hand[name]):
-                fail(f"The answer for '{name}' is not what that layer returns.{where}")
-    shake(model, 2)
-    expect_close(
-        as_list(got(x))[0], answers_by_hand(model, x)["join"], "After a change of weights, 'join'"
-    )
-
-
-def extractor_clone(model, names):
-    return feature_extractor(keras.models.clone_model(model), names)
-
-
-def extractor_copy(model, names):
-    copy = keras.models.clone_model(model)
-    copy.set_weights(model.get_weights())
-    return feature_extractor(copy, names)
-
-
-def extractor_in_model_order(model, names):
-    wanted = [layer.output for layer in model.layers if layer.name in names]
-    return keras.Model(model.input, wanted)
-
-
-def extractor_of_inputs(model, names):
-    return keras.Model(model.input, [model.get_layer(name).input for name in names])
-
-
-def extractor_in_a_dict(model, names):
-    return keras.Model(model.input, {name: model.get_layer(name).output for name in names})
-
-
-def extractor_with_the_end(model, names):
-    return keras.Model(
-        model.input, [model.get_layer(name).output for name in names] + [model.output]
-    )
-
-
-def extractor_list_of_placeholders(model, names):
-    return [model.get_layer(name).output for name in names]
-
-
-def extractor_sequential(model, names):
-    inputs = x = keras.Input((6,))
-    outputs = {}
-    for layer in model.layers[1:]:
-        x = layer([x, x]) if isinstance(layer, layers.Add) else layer(x)
-        outputs[layer.name] = x
-        if layer.name == "left":
-            x = inputs
-    return keras.Model(inputs, [outputs[name] for name in names])
-
-
-def extractor_whole(model, names):
-    return keras.Model(model.input, [model.output for name in names])
-
-
-extract = Exercise(
-    id="08.2",
-    title="A feature extractor",
-    statement="""Write `feature_extractor(model, names)`.
-
-- `model` is a Functional model with one input. It may have branches.
-- `names` is a list with the names of one or more of its layers, each called once.
-
-Return a new model. It has the same input, and its outputs are a list: what the named layers
-return, in the order of `names`. It shares the weights of `model` and follows when those change.
-Do not change `model` itself.
-
-For example, `feature_extractor(cnn, ["hidden", "conv_1"])` answers a batch of ten pictures with
-a list of two tensors, of shapes (10, 64) and (10, 28, 28, 8).""",
-    stub="def feature_extractor(model, names):\n    ...",
-    answer="feature_extractor",
-    check=check_extractor,
-    reference=feature_extractor,
-    hints=(
-        "A model may end at any placeholder of the graph. Where does a layer keep the one that it "
-        "returned?",
-        "`model.get_layer(name).output` is that placeholder, and `model.input` is where the graph "
-        "begins.",
-        "keras.Model takes a list of outputs: one placeholder for each name.",
-    ),
-    explanation=(
-        "The placeholders are there already; keras.Model only frames another part of the same "
-        "graph. So nothing is copied, branches come along, and training one trains the other."
-    ),
-    wrong=(
-        Wrong(extractor_clone, "has weights of its own"),
-        Wrong(extractor_copy, "its weights are copies"),
-        Wrong(extractor_in_model_order, "in the order of the model's layers"),
-        Wrong(extractor_of_inputs, "what the layers read"),
-        Wrong(extractor_with_the_end, "one answer too many"),
-        Wrong(extractor_in_a_dict, "answers with a dict"),
-        Wrong(extractor_list_of_placeholders, "It returns a list"),
-        Wrong(extractor_sequential, "a list cannot hold it"),
-        Wrong(extractor_whole, "that of the whole model"),
-    ),
-)
-
-# ---------------------------------------------------------------- 08.3
-
-
-def count_shared(first, second):
-    own = {id(weight) for weight in first.weights}
-    return sum(int(np.prod(weight.shape)) for weight in second.weights if id(weight) in own)
-
-
-def a_small_model(*, units=3, name="small"):
-    """Return a model with a batch normalisation, whose layers always have the same names."""
-    inputs = keras.Input((4,), name="row")
-    x = layers.Dense(units, name="hidden")(inputs)
-    x = layers.BatchNormalization(name="norm")(x)
-    return keras.Model(inputs, layers.Dense(2, name="last")(x), name=name)
-
-
-def pairs_of_models():
-    """Return (what it is, first, second, numbers shared) for several pairs of models."""
-    model = a_small_model()
-    shake(model, 3)
-    copy = keras.models.clone_model(model)
-    copy.set_weights(model.get_weights())
-    part = keras.Model(model.input, model.get_layer("norm").output, name="part")
-    inputs = keras.Input((4,), name="row")
-    outer = keras.Model(inputs, layers.Dense(5, name="more")(model(inputs)), name="outer")
-    twice = keras.Model(inputs, layers.Add()([model(inputs), model(-inputs)]), name="twice")
-    x = layers.Dense(3, name="own")(inputs)
-    one_layer = keras.Model(inputs, model.get_layer("last")(x), name="one_layer")
-    total = model.count_params()
-    return [
-        ("a model and a view of its first part", model, part, part.count_params()),
-        ("two models whose layers have the same names", model, a_small_model(), 0),
-        ("a model and its clone with the weights copied", model, copy, 0),
-        ("a model and a larger one that calls it", model, outer, total),
-        ("a larger model and the one that it calls", outer, model, total),
-        ("a model and one that calls it twice", model, twice, total),
-        ("two models with one layer in common", model, one_layer, 3 * 2 + 2),
-        ("a model and itself", model, model, total),
-    ]
-
-
-def shared_by(method, first, second):
-    """Return what several ways to count, right and wrong, give."""
-    sizes = lambda weights: sum(int(np.prod(weight.shape)) for weight in weights)  # noqa: E731
-    if method == "names":
-        names = {weight.path for weight in first.weights}
-        return sizes(weight for weight in second.weights if weight.path in names)
-    if method == "values":
-        return sizes(
-            weight
-            for weight in second.weights
-            if any(np.array_equal(weight, other) for other in first.weights)
-        )
-    if method == "layers":
-        own = {id(layer) for layer in first.layers}
-        return sum(layer.count_params() for layer in second.layers if id(layer) in own)
-    kind = "trainable_weights" if method == "trainable" else "weights"
-    own = ids_of(getattr(first, kind))
-    both = [weight for weight in getattr(second, kind) if id(weight) in own]
-    return len(both) if method == "variables" else sizes(both)
-
-
-MISTAKEN_COUNTS = {
-    "trainable": "leaves out the moving averages of the batch normalisation: they are weights as "
-    "well, and shared with the layer.",
-    "variables": "is the number of variables. Expected how many numbers they hold together.",
-    "values": "counts weights that hold equal numbers. Copies do; change one of them, and the "
-    "other stays. What tells two variables apart?",
-    "names": "goes by names. Keras, or you, may give two layers the same name.",
-    "layers": "compares the layers at the top of both models, and misses those of a model inside "
-    "a model. `weights` lists all.",
-}
-
-
-@without_warnings
-def check_count_shared(answer):
-    for what, first, second, expected in pairs_of_models():
-        try:
-            got = to_array(call(answer, first, second), "What it returns")
-        except Mistake as mistake:
-            if "truth value of an array" in str(mistake):
-                fail(f"{mistake}. Between variables `==` and `in` compare numbers, one by one.")
-            raise
+def check_count_parameters(answer):
+    for sizes in ([784, 512, 10], [784, 10], [5, 4, 3, 2]):
+        got = to_array(call(answer, list(sizes)), "What it returns")
+        what = f"For the sizes {sizes} the answer {describe(got.item()) if got.size == 1 else got}"
         if got.size != 1:
             fail(f"Expected one whole number, got an array of shape {got.shape}.")
-        if got.dtype.kind == "b":
-            fail("It returns True or False. Expected how many numbers the two share.")
-        if is_close(got.reshape(()), expected, tolerance=1e-9):
+        pairs = list(itertools.pairwise(sizes))
+        truth = sum(before * after + after for before, after in pairs)
+        if is_close(got.reshape(()), truth, tolerance=1e-9):
             continue
-        number = got.item()
-        said = f"For {what} the answer {describe(number)}"
-        for method, message in MISTAKEN_COUNTS.items():
-            if number == shared_by(method, first, second):
-                fail(f"{said} {message}")
-        fail(f"{said} is not right; expected {expected}.")
+        mistakes = {
+            sum(before * after for before, after in pairs): (
+                "counts the matrices and leaves out the biases: each layer adds one number to each "
+                "of its outputs."
+            ),
+            sum(before * after + before for before, after in pairs): (
+                "gives each layer one bias for each input. The bias is added after the product: "
+                "how many numbers are there then?"
+            ),
+            sum(before * after for before, after in pairs) + sum(sizes): (
+                "gives a bias to the inputs as well. They are what the first layer reads; no layer "
+                "makes them."
+            ),
+            sum(before * after for before, after in pairs) + len(pairs): (
+                "counts one bias a layer. The bias is a vector with a number for each output."
+            ),
+            sum(sizes): "adds the sizes up. How many numbers does a matrix of two sizes hold?",
+        }
+        fail(f"{what} {mistakes.get(int(got.item()), f'is not right; expected {truth}.')}")
 
 
-def shared_by_values(first, second):
-    return shared_by("values", first, second)
+def count_without_bias(sizes):
+    return sum(before * after for before, after in itertools.pairwise(sizes))
 
 
-def shared_by_paths(first, second):
-    return shared_by("names", first, second)
+def count_bias_of_inputs(sizes):
+    return sum(before * after + before for before, after in itertools.pairwise(sizes))
 
 
-def shared_by_layers(first, second):
-    return shared_by("layers", first, second)
+def count_bias_for_all(sizes):
+    return count_without_bias(sizes) + sum(sizes)
 
 
-def shared_variables(first, second):
-    return shared_by("variables", first, second)
+def count_one_bias_a_layer(sizes):
+    return count_without_bias(sizes) + len(sizes) - 1
 
 
-def shared_trainable(first, second):
-    return shared_by("trainable", first, second)
+count = Exercise(
+    id="08.1",
+    title="Count the parameters",
+    statement="""Write `count_parameters(sizes)`. It takes a list of whole numbers, the size of the
+input followed by the output size of each dense layer, and returns how many numbers the
+network learns, as one whole number.
+
+For example, `sizes = [784, 10]` is one layer from 784 inputs to 10 outputs, and
+`[784, 512, 10]` is the network above. Use the sizes alone, for any number of layers.""",
+    stub="def count_parameters(sizes):\n    ...",
+    answer="count_parameters",
+    check=check_count_parameters,
+    reference=count_parameters,
+    hints=(
+        "Which two variables does a dense layer hold, and what are their shapes?",
+        "A layer from 784 to 512 has a matrix of 784 × 512 numbers and a vector of 512.",
+        "Layer number i leads from sizes[i - 1] to sizes[i], for i from 1 on.",
+    ),
+    explanation=(
+        "A layer from m to n holds a matrix of m × n numbers and a bias of n. For [784, 512, 10] "
+        "that is 401,920 and 5,130, together 407,050."
+    ),
+    wrong=(
+        Wrong(count_without_bias, "leaves out the biases"),
+        Wrong(count_bias_of_inputs, "one bias for each input"),
+        Wrong(count_bias_for_all, "gives a bias to the inputs as well"),
+        Wrong(count_one_bias_a_layer, "counts one bias a layer"),
+        Wrong(sum, "adds the sizes up"),
+    ),
+)
+
+# ---------------------------------------------------------------- 06.2
 
 
-def shared_yes_or_no(first, second):
-    return count_shared(first, second) > 0
+class MyMomentum:
+    def __init__(self, momentum):
+        self.momentum = momentum
+        self.velocities = None
+
+    def __call__(self, gradients, weights, learning_rate):
+        if self.velocities is None:
+            self.velocities = [tf.zeros_like(weight) for weight in weights]
+        for i, (gradient, weight) in enumerate(zip(gradients, weights, strict=True)):
+            velocity = self.momentum * self.velocities[i] - learning_rate * gradient
+            self.velocities[i] = velocity
+            weight.assign_add(velocity)
 
 
-def shared_by_in(first, second):
-    return sum(int(np.prod(w.shape)) for w in second.weights if w in first.weights)
+RATE, KEPT = 0.1, 0.5
+FIRST = (np.array([1.0, -2.0], "float32"), np.array([4.0, 0.5], "float32"))
+SECOND = (np.array([3.0, 1.0], "float32"), np.array([-1.0, 2.0], "float32"))
 
 
-share = Exercise(
+def momentum_step(optimizer, gradients, weights):
+    """Call the learner's object and return by how much each weight moved."""
+    before = [weight.numpy() for weight in weights]
+
+    def step():
+        optimizer([tf.constant(gradient) for gradient in gradients], weights, RATE)
+        return True
+
+    call(step)
+    return [weight.numpy() - old for weight, old in zip(weights, before, strict=True)]
+
+
+def new_weights():
+    return [tf.Variable([1.0, 2.0]), tf.Variable([3.0, -4.0])]
+
+
+def check_momentum(answer):
+    if not isinstance(answer, type):
+        fail(f"Expected the class MyMomentum itself, got {describe(answer)}.")
+    optimizer = call(answer, KEPT)
+    if not callable(optimizer):
+        fail("The object cannot be called. Give the class a method `__call__`.")
+    weights = new_weights()
+    moved = momentum_step(optimizer, FIRST, weights)
+    if not np.any(moved):
+        if not getattr(optimizer, "__dict__", None):
+            raise NotAttempted("MyMomentum changes no weight yet. Complete its two methods.")
+        fail("After a step the weights are where they were. Change them in place: `assign_add`.")
+    plain = [-RATE * gradient for gradient in FIRST]
+    if is_close(moved, [-step for step in plain]):
+        fail(
+            "The first step goes along the gradient, which leads uphill. The velocity points "
+            "against the gradient: look at the signs."
+        )
+    if is_close(moved, [(1 - KEPT) * step for step in plain]):
+        fail(
+            "The first step is too short: the gradient comes in by (1 - momentum). That is a "
+            "running mean; here the gradient comes in whole, times the learning rate."
+        )
+    if is_close(moved[0], plain[0]) and is_close(moved[1], KEPT * plain[0] + plain[1]):
+        fail(
+            "The second weight moved with the velocity of the first. Each weight has a velocity "
+            "of its own."
+        )
+    expect_close(np.array(moved), np.array(plain), "The first step")
+    moved = momentum_step(optimizer, SECOND, weights)
+    alone = [-RATE * gradient for gradient in SECOND]
+    if is_close(moved, alone):
+        fail(
+            "The second step is as if there had been no first one: the velocity is lost between "
+            "the calls. Where can an object keep what it needs again?"
+        )
+    if is_close(moved, [new - KEPT * old for new, old in zip(alone, plain, strict=True)]):
+        fail("In the second step the old velocity is subtracted; it should be added.")
+    if is_close(moved, [new + old for new, old in zip(alone, plain, strict=True)]):
+        fail("In the second step the old velocity is there in full: multiply it by `momentum`.")
+    velocities = [KEPT * old + new for new, old in zip(alone, plain, strict=True)]
+    expect_close(np.array(moved), np.array(velocities), "The second step")
+    moved = momentum_step(optimizer, FIRST, weights)
+    expected = [KEPT * old + step for step, old in zip(plain, velocities, strict=True)]
+    expect_close(np.array(moved), np.array(expected), "The third step")
+    moved = momentum_step(call(answer, KEPT), FIRST, new_weights())
+    if not is_close(moved, plain):
+        fail(
+            "A second object of the class does not start at velocity 0: it sees the velocities "
+            "of the first. Keep them in `self`, not in the class or outside."
+        )
+
+
+class MomentumForgets:
+    def __init__(self, momentum):
+        self.momentum = momentum
+
+    def __call__(self, gradients, weights, learning_rate):
+        velocities = [tf.zeros_like(weight) for weight in weights]
+        for velocity, gradient, weight in zip(velocities, gradients, weights, strict=True):
+            velocity = self.momentum * velocity - learning_rate * gradient
+            weight.assign_add(velocity)
+
+
+class MomentumUphill(MyMomentum):
+    def __call__(self, gradients, weights, learning_rate):
+        super().__call__([-gradient for gradient in gradients], weights, learning_rate)
+
+
+class MomentumAverage:
+    def __init__(self, momentum):
+        self.momentum = momentum
+        self.means = None
+
+    def __call__(self, gradients, weights, learning_rate):
+        if self.means is None:
+            self.means = [tf.zeros_like(weight) for weight in weights]
+        for i, (gradient, weight) in enumerate(zip(gradients, weights, strict=True)):
+            self.means[i] = self.momentum * self.means[i] + (1 - self.momentum) * gradient
+            weight.assign_sub(learning_rate * self.means[i])
+
+
+class MomentumShared:
+    def __init__(self, momentum):
+        self.momentum = momentum
+        self.velocity = 0.0
+
+    def __call__(self, gradients, weights, learning_rate):
+        for gradient, weight in zip(gradients, weights, strict=True):
+            self.velocity = self.momentum * self.velocity - learning_rate * gradient
+            weight.assign_add(self.velocity)
+
+
+class MomentumUndamped(MyMomentum):
+    def __init__(self, momentum):
+        super().__init__(1.0)
+
+
+class MomentumBackwards(MyMomentum):
+    def __init__(self, momentum):
+        super().__init__(-momentum)
+
+
+class MomentumElsewhere:
+    velocities = None
+    objects = 0
+
+    def __init__(self, momentum):
+        self.momentum = momentum
+        MomentumElsewhere.objects += 1
+        if MomentumElsewhere.objects % 2:  # a check makes two objects; the next one starts anew
+            MomentumElsewhere.velocities = None
+
+    def __call__(self, gradients, weights, learning_rate):
+        if MomentumElsewhere.velocities is None:
+            MomentumElsewhere.velocities = [tf.zeros_like(weight) for weight in weights]
+        velocities = MomentumElsewhere.velocities
+        for i, (gradient, weight) in enumerate(zip(gradients, weights, strict=True)):
+            velocities[i] = self.momentum * velocities[i] - learning_rate * gradient
+            weight.assign_add(velocities[i])
+
+
+class MomentumNotInPlace:
+    def __init__(self, momentum):
+        self.momentum = momentum
+        self.velocities = [0.0, 0.0]
+
+    def __call__(self, gradients, weights, learning_rate):
+        for i, (gradient, weight) in enumerate(zip(gradients, weights, strict=True)):
+            self.velocities[i] = self.momentum * self.velocities[i] - learning_rate * gradient
+            weight = weight + self.velocities[i]
+
+
+momentum = Exercise(
+    id="08.2",
+    title="Momentum",
+    statement="""Gradient descent takes each step as if it were the first. With **momentum** each
+weight has a velocity $v$, which starts at 0. A step keeps a share $\\mu$ of the velocity, adds the
+push of the gradient $g$ at the learning rate $\\eta$, and moves the weight by the result:
+
+$$v \\leftarrow \\mu v - \\eta g, \\qquad w \\leftarrow w + v$$
+
+Write the class `MyMomentum`. `MyMomentum(momentum)` takes $\\mu$. Its objects are called as
+`update_weights` is: `optimizer(gradients, weights, learning_rate)`, with a list of float32
+tensors and a list of `tf.Variable` of the same shapes, changes the variables in place and
+returns nothing. `tf.zeros_like(weight)` makes zeros of the shape of a weight.
+
+For example, with `momentum=0.5`, a learning rate of 0.1 and a gradient of 1 at each call, a weight
+moves by −0.1, then −0.15, then −0.175.""",
+    stub="""class MyMomentum:
+    def __init__(self, momentum):
+        ...
+
+    def __call__(self, gradients, weights, learning_rate):
+        ...""",
+    answer="MyMomentum",
+    check=check_momentum,
+    reference=MyMomentum,
+    hints=(
+        "What has to survive from one call to the next? Attributes of `self` do.",
+        "You know the shapes of the weights at the first call: make a list of zeros there.",
+        "For each weight: compute the new velocity, store it in the list, `assign_add` it.",
+    ),
+    explanation=(
+        "The velocities live in the object, one a weight, made at the first call, when the shapes "
+        "are known. Keras' SGD(momentum=...) computes the same two lines."
+    ),
+    wrong=(
+        Wrong(MomentumForgets, "the velocity is lost between the calls"),
+        Wrong(MomentumUphill, "leads uphill"),
+        Wrong(MomentumAverage, "That is a running mean"),
+        Wrong(MomentumShared, "Each weight has a velocity of its own"),
+        Wrong(MomentumUndamped, "multiply it by `momentum`"),
+        Wrong(MomentumBackwards, "the old velocity is subtracted"),
+        Wrong(MomentumElsewhere, "it sees the velocities of the first"),
+        Wrong(MomentumNotInPlace, "the weights are where they were"),
+    ),
+)
+
+# ---------------------------------------------------------------- 06.3
+
+
+def shuffled_batches(images, labels, batch_size, rng):
+    order = rng.permutation(len(images))
+    batches = []
+    for start in range(0, len(images), batch_size):
+        chosen = order[start : start + batch_size]
+        batches.append((images[chosen], labels[chosen]))
+    return batches
+
+
+SAMPLES, BATCH = 103, 25
+
+
+def numbered_samples():
+    """Return images that hold their own number, and labels that follow from it."""
+    images = np.repeat(np.arange(SAMPLES, dtype="float32")[:, np.newaxis], 2, axis=1)
+    return images, np.arange(SAMPLES) * 7 % 10
+
+
+def read_batches(answer, seed_or_rng):
+    """Call the learner's function; return the sample numbers, the labels and the batch sizes."""
+    images, labels = numbered_samples()
+    rng = seed_or_rng
+    result = call(answer, images, labels, BATCH, rng)
+    if isinstance(result, (str, bytes, dict)) or not hasattr(result, "__iter__"):
+        fail(f"Expected a list of pairs (images, labels), got {describe(result)}.")
+    numbers, found_labels, sizes = [], [], []
+    for batch in result:
+        if not isinstance(batch, (tuple, list)) or len(batch) != 2:
+            fail(f"Expected pairs (images, labels), got {describe(batch)} among the batches.")
+        batch_images = to_array(batch[0], "The first of a pair")
+        batch_labels = to_array(batch[1], "The second of a pair")
+        if batch_images.ndim != 2 or batch_images.shape[1] != 2:
+            fail(f"The images of a batch have the shape {batch_images.shape}; expected (n, 2).")
+        expect_shape(batch_labels, (len(batch_images),), "The labels of a batch")
+        numbers.append(batch_images[:, 0])
+        found_labels.append(batch_labels)
+        sizes.append(len(batch_images))
+        if len(sizes) > SAMPLES:
+            fail("There are more batches than samples. One epoch shows each sample once.")
+    if not sizes:
+        fail("There is no batch in the result.")
+    unchanged = numbered_samples()
+    if not all(map(np.array_equal, (images, labels), unchanged)):
+        fail(
+            "The arrays that came in are in another order now: they were shuffled in place, and "
+            "belong to the caller. Index them with a shuffled order instead."
+        )
+    return np.concatenate(numbers), np.concatenate(found_labels), sizes
+
+
+def check_shuffled(answer):
+    rng = np.random.default_rng(3)
+    numbers, labels, sizes = read_batches(answer, rng)
+    if not np.array_equal(labels, numbers.astype(int) * 7 % 10):
+        fail(
+            "Images and labels are parted: a label belongs to another image now. Draw one order "
+            "and use it for both."
+        )
+    if len(numbers) == SAMPLES - SAMPLES % BATCH:
+        fail(
+            f"Of {SAMPLES} samples in batches of {BATCH}, {SAMPLES % BATCH} are missing. The last "
+            "batch is smaller, and it counts too."
+        )
+    if len(numbers) == SAMPLES and len(set(numbers.tolist())) < SAMPLES:
+        fail(
+            "Some samples come twice and others never: they are drawn with replacement. An epoch "
+            "shows each sample once."
+        )
+    if sorted(numbers.tolist()) != list(range(SAMPLES)):
+        fail(f"The batches hold {len(numbers)} samples; expected each of the {SAMPLES} once.")
+    if sorted(sizes) != sorted([BATCH] * (SAMPLES // BATCH) + [SAMPLES % BATCH]):
+        fail(f"The batches have the sizes {sizes}; expected {BATCH}, and what is left in the last.")
+    if np.array_equal(numbers, np.arange(SAMPLES)):
+        fail("The samples come in the order in which they were stored. Nothing is shuffled yet.")
+    ends = np.cumsum(sizes)[:-1]
+    parts = np.split(numbers, ends)
+    if all(np.ptp(part) == len(part) - 1 for part in parts):
+        fail(
+            "Each batch holds neighbours: the same samples meet in each epoch, in another order of "
+            "batches or inside them. Shuffle all samples, then cut."
+        )
+    again, _, _ = read_batches(answer, rng)
+    if np.array_equal(numbers, again):
+        fail(
+            "Two calls give the same order. A new epoch needs a new one: draw it from the `rng` "
+            "that is passed, and do not seed inside."
+        )
+    repeated, _, _ = read_batches(answer, np.random.default_rng(3))
+    if not np.array_equal(numbers, repeated):
+        fail(
+            "Two generators with the same seed give different orders, so a run cannot be repeated. "
+            "Draw from `rng`, and from nothing else."
+        )
+
+
+def shuffled_apart(images, labels, batch_size, rng):
+    return [
+        (left[1], right[1])
+        for left, right in zip(
+            shuffled_batches(images, images, batch_size, rng),
+            shuffled_batches(labels, labels, batch_size, rng),
+            strict=True,
+        )
+    ]
+
+
+def shuffled_without_rest(images, labels, batch_size, rng):
+    batches = shuffled_batches(images, labels, batch_size, rng)
+    return [batch for batch in batches if len(batch[0]) == batch_size]
+
+
+def shuffled_with_replacement(images, labels, batch_size, rng):
+    order = rng.integers(0, len(images), len(images))
+    return [
+        (images[order[start : start + batch_size]], labels[order[start : start + batch_size]])
+        for start in range(0, len(images), batch_size)
+    ]
+
+
+def shuffled_not_at_all(images, labels, batch_size, rng):
+    return [
+        (images[start : start + batch_size], labels[start : start + batch_size])
+        for start in range(0, len(images), batch_size)
+    ]
+
+
+def shuffled_batches_only(images, labels, batch_size, rng):
+    batches = shuffled_not_at_all(images, labels, batch_size, rng)
+    return [batches[place] for place in rng.permutation(len(batches))]
+
+
+def shuffled_once(images, labels, batch_size, rng):
+    return shuffled_batches(images, labels, batch_size, np.random.default_rng(0))
+
+
+def shuffled_by_chance(images, labels, batch_size, rng):
+    return shuffled_batches(images, labels, batch_size, np.random.default_rng())
+
+
+def shuffled_in_place(images, labels, batch_size, rng):
+    order = rng.permutation(len(images))
+    images[:], labels[:] = images[order], labels[order]
+    return shuffled_not_at_all(images, labels, batch_size, rng)
+
+
+shuffle = Exercise(
     id="08.3",
-    title="How much two models share",
-    statement="""Write `count_shared(first, second)`. Both arguments are built models. Return how
-many numbers they share, as one whole number: the sizes of all weights, trainable or not, that
-belong to both. Return 0 when they share nothing, and count each weight once.
+    title="Shuffled epochs",
+    statement="""Write `shuffled_batches(images, labels, batch_size, rng)`, one epoch of data.
+`images` is a float32 array of shape `(n, features)`, `labels` an integer array of shape `(n,)`, and
+`rng` a `numpy.random.Generator`. Return a list of pairs `(images, labels)`:
 
-For example, `count_shared(reader, cnn)` is `cnn.count_params()`, since `reader` calls the CNN,
-and `count_shared(copy, cnn)` is 0. Do not train or change the models.""",
-    stub="def count_shared(first, second):\n    ...",
-    answer="count_shared",
-    check=check_count_shared,
-    reference=count_shared,
+- in an order that `rng` draws anew at each call;
+- each image with its own label, and each sample exactly once;
+- `batch_size` samples in a batch, and what is left in the last one;
+- with the two arrays that came in left as they were.
+
+For example, 103 samples in batches of 25 give five pairs, with 25, 25, 25, 25 and 3 samples.""",
+    stub="def shuffled_batches(images, labels, batch_size, rng):\n    ...",
+    answer="shuffled_batches",
+    check=check_shuffled,
+    reference=shuffled_batches,
     hints=(
-        "`weights` of a model lists all its variables, those of models inside it included.",
-        "Shared means one object. Two objects can have the same name, the same shape and the same "
-        "numbers. `==` and `in` compare numbers; compare with `is`, or compare what `id` returns.",
-        "Make the set of the ids of the first model's weights. Then add up the sizes "
-        "(`np.prod(weight.shape)`) of those weights of the second whose id is in it.",
+        "You need one order for both arrays. What can be used as an index?",
+        "`rng.permutation(len(images))` is a new order of the sample numbers at each call.",
+        "Cut the order into pieces of `batch_size`; `images[piece]` is a batch.",
     ),
     explanation=(
-        "A weight is shared when both models hold the same variable object. `weights` reaches into "
-        "models inside models and lists each variable once, however often it is used."
+        "The order is drawn once and cut into pieces; each piece picks images and labels alike. "
+        "Indexing with an array makes a copy, so what came in stays as it was."
     ),
     wrong=(
-        Wrong(shared_by_values, "counts weights that hold equal numbers"),
-        Wrong(shared_by_paths, "goes by names"),
-        Wrong(shared_by_layers, "misses those of a model inside"),
-        Wrong(shared_variables, "is the number of variables"),
-        Wrong(shared_trainable, "leaves out the moving averages"),
-        Wrong(shared_yes_or_no, "returns True or False"),
-        Wrong(shared_by_in, "`==` and `in` compare numbers"),
+        Wrong(shuffled_apart, "Images and labels are parted"),
+        Wrong(shuffled_without_rest, "The last batch is smaller"),
+        Wrong(shuffled_with_replacement, "drawn with replacement"),
+        Wrong(shuffled_not_at_all, "Nothing is shuffled yet"),
+        Wrong(shuffled_batches_only, "Each batch holds neighbours"),
+        Wrong(shuffled_once, "Two calls give the same order"),
+        Wrong(shuffled_by_chance, "a run cannot be repeated"),
+        Wrong(shuffled_in_place, "shuffled in place"),
     ),
 )
 
-# ---------------------------------------------------------------- 08.4
+# ---------------------------------------------------------------- 06.4
 
 
-def split_and_join(model, name):
-    middle = model.get_layer(name).output
-    first = keras.Model(model.input, middle)
-    second = keras.Model(middle, model.output)
-    joined = keras.Model(first.input, second(first.output))
-    return first, second, joined
+class NaiveDropout:
+    def __init__(self, rate):
+        self.rate = rate
+
+    def __call__(self, inputs, training):
+        if not training:
+            return inputs
+        kept = tf.random.uniform(tf.shape(inputs)) >= self.rate
+        return tf.where(kept, inputs / (1 - self.rate), 0.0)
 
 
-def a_chain(seed=0):
-    inputs = x = keras.Input((6,), name="row")
-    for name in ("one", "two", "three", "four"):
-        x = layers.Dense(6, activation="tanh", name=name)(x)
-    model = keras.Model(inputs, x, name="chain")
-    shake(model, seed)
-    return model
+DROPPED = 0.2
 
 
-def a_model_with_a_waist(seed=0):
-    """Return a model in which all paths meet at the layer "waist", with branches behind it."""
-    inputs = keras.Input((6,), name="row")
-    a = layers.Dense(6, activation="tanh", name="a")(inputs)
-    waist = layers.Dense(6, activation="tanh", name="waist")(layers.Add(name="add")([inputs, a]))
-    b = layers.Dense(6, activation="tanh", name="b")(waist)
-    outputs = layers.Dense(6, name="last")(layers.Multiply(name="product")([waist, b]))
-    model = keras.Model(inputs, outputs, name="waisted")
-    shake(model, seed)
-    return model
+def check_dropout(answer):
+    if not isinstance(answer, type):
+        fail(f"Expected the class NaiveDropout itself, got {describe(answer)}.")
+    layer = call(answer, DROPPED)
+    ones = tf.ones([200, 100])
+    kept = 1 - DROPPED
+    at_inference = expect_shape(call(layer, ones, training=False), (200, 100), "At inference")
+    if is_close(at_inference, kept * np.ones((200, 100))):
+        fail(
+            "At inference everything is multiplied by 1 - rate. That is the other way to keep the "
+            "mean; here training does the scaling, and inference changes nothing."
+        )
+    if np.any(at_inference == 0):
+        fail(
+            "At inference numbers are dropped too, so a trained network would answer differently "
+            "at each call. What does `training` say then?"
+        )
+    expect_close(at_inference, np.ones((200, 100)), "What comes out at inference for ones")
+    result = call(layer, ones, training=True)
+    values = expect_shape(result, (200, 100), "In training")
+    dropped = values == 0
+    share = dropped.mean()
+    if share == 0:
+        fail("In training no number became 0. Which of them should, and how often?")
+    if np.any(dropped.all(axis=0)) or np.any(dropped.all(axis=1)):
+        fail("Whole rows or columns are dropped together. Draw for each number by itself.")
+    if abs(share - kept) < 0.05:
+        fail(
+            f"With rate={DROPPED}, about {kept:.0%} of the numbers go. The rate is the share "
+            "that goes, not the share that stays."
+        )
+    if abs(share - DROPPED) > 0.05:
+        fail(f"With rate={DROPPED}, the share of numbers that are dropped is far from {DROPPED}.")
+    survivors = values[~dropped]
+    if is_close(survivors, np.ones_like(survivors)):
+        fail(
+            "What is kept is not rescaled: the layer's mean is 0.8 in training and 1 at inference, "
+            "so the next layer meets larger numbers than it has learned with."
+        )
+    if is_close(survivors, np.full_like(survivors, kept)):
+        fail("What is kept became smaller. To make up for what is lost, should it shrink or grow?")
+    if is_close(survivors, np.full_like(survivors, 1 / DROPPED)):
+        fail("What is kept is divided by the rate. Which share of the numbers is left?")
+    expect_close(survivors, np.full_like(survivors, 1 / kept), "What is kept of ones in training")
+    if np.array_equal(to_array(call(layer, ones, training=True)) == 0, dropped):
+        fail("Two calls drop the same numbers. Draw anew at each call.")
+    check_dropout_values(answer)
 
 
-def parts_of(model, name, x):
-    """Return what the named layer of a small model, and the layer before it, answer."""
-    before = {"two": "one", "waist": "add"}[name]
-    places = [model.get_layer(layer).output for layer in (before, name)]
-    return keras.Model(model.input, places)(x)
+def check_dropout_values(answer):
+    """Negative inputs, gradients, and a rate of 0."""
+    layer = call(answer, DROPPED)
+    inputs = tf.constant(np.linspace(-3, -1, 600, dtype="float32").reshape(20, 30))
+    with tf.GradientTape() as tape:
+        tape.watch(inputs)
+        outputs = call(layer, inputs, training=True)
+        total = tf.reduce_sum(outputs)
+    values = to_array(outputs)
+    expected = np.where(values == 0, 0, inputs / (1 - DROPPED))
+    expect_close(values, expected, "In training, for negative numbers, what is kept")
+    gradient = tape.gradient(total, inputs)
+    if gradient is None:
+        fail(
+            "The values are right, but no gradient leads back through the layer. Stay with "
+            "TensorFlow's operations; NumPy's are invisible to a tape."
+        )
+    expect_close(gradient, np.where(values == 0, 0, 1 / (1 - DROPPED)), "The gradient")
+    nothing_dropped = call(call(answer, 0.0), inputs, training=True)
+    expect_close(nothing_dropped, inputs, "With rate=0, what comes out in training")
 
 
-@without_warnings
-def check_split(answer):
-    for make, name in ((a_chain, "two"), (a_model_with_a_waist, "waist")):
-        model = make(4)
-        x = random_batch((None, 6), 5)
-        result = call(answer, model, name)
-        if not isinstance(result, (list, tuple)) or len(result) != 3:
-            fail(f"It returns {describe(result)}; expected three models: first, second, joined.")
-        for part, what in zip(result, ("first", "second", "joined"), strict=True):
-            expect_model(part, f"`{what}`")
-        first, second, joined = result
-        early, middle = parts_of(model, name, x)
-        got = run(first, x)
-        if is_close(got, early):
-            fail(f"`first` ends before '{name}'. The named layer is the last of the first half.")
-        if not ids_of(first.weights) & ids_of(model.weights):
-            fail("`first` has weights of its own. The halves are to share those of the model.")
-        expect_close(got, middle, f"For a model cut at '{name}', the answer of `first`")
-        theirs = run(second, middle)
-        if ids_of(model.get_layer(name).weights) & ids_of(second.weights):
-            fail(f"'{name}' is in both halves, so it is applied twice. It belongs to the first.")
-        if not ids_of(second.weights) <= ids_of(model.weights):
-            fail("`second` has weights of its own. The halves are to share those of the model.")
-        if not is_close(theirs, model(x)):
-            detail = (
-                " Behind the cut this model has branches: is your second half a list of layers?"
-                if make is a_model_with_a_waist
-                else ""
-            )
-            fail(f"`second` does not make the model's answer of what `first` returns.{detail}")
-        if joined is model:
-            fail("`joined` is the model that was given. Put it together from the two halves.")
-        if not is_close(run(joined, x), model(x)):
-            fail("`joined` does not give the model's answers.")
-        if not any(part is second for part in joined.layers):
-            fail("`joined` does not call `second`. Put it together from the two halves.")
-        shake(model, 6)
-        if not is_close(joined(x), model(x)):
-            fail("When the model's weights change, `joined` stays behind: its weights are copies.")
+class DropoutNoRescale(NaiveDropout):
+    def __call__(self, inputs, training):
+        if not training:
+            return inputs
+        return tf.where(tf.random.uniform(tf.shape(inputs)) >= self.rate, inputs, 0.0)
 
 
-def split_before(model, name):
-    layer = model.get_layer(name)
-    first = keras.Model(model.input, layer.input)
-    second = keras.Model(layer.input, model.output)
-    return first, second, keras.Model(first.input, second(first.output))
+class DropoutAlways(NaiveDropout):
+    def __call__(self, inputs, training):
+        return super().__call__(inputs, True)
 
 
-def split_in_both(model, name):
-    layer = model.get_layer(name)
-    first = keras.Model(model.input, layer.output)
-    second = keras.Model(layer.input, model.output)
-    return first, second, keras.Model(first.input, second(first.output))
+class DropoutNever(NaiveDropout):
+    def __call__(self, inputs, training):
+        return inputs
 
 
-def split_joined_by_ends(model, name):
-    first, second, _ = split_and_join(model, name)
-    return first, second, keras.Model(first.input, second.output)
+class DropoutKeepsRate(NaiveDropout):
+    def __init__(self, rate):
+        self.rate = 1 - rate
 
 
-def split_clones(model, name):
-    return split_and_join(keras.models.clone_model(model), name)
+class DropoutShrinks(NaiveDropout):
+    def __call__(self, inputs, training):
+        if not training:
+            return inputs
+        kept = tf.random.uniform(tf.shape(inputs)) >= self.rate
+        return tf.where(kept, inputs * (1 - self.rate), 0.0)
 
 
-def split_copied_tail(model, name):
-    first, second, _ = split_and_join(model, name)
-    copy = keras.models.clone_model(second)
-    copy.set_weights(second.get_weights())
-    return first, copy, keras.Model(first.input, copy(first.output))
+class DropoutByRate(NaiveDropout):
+    def __call__(self, inputs, training):
+        if not training:
+            return inputs
+        return tf.where(tf.random.uniform(tf.shape(inputs)) >= self.rate, inputs / self.rate, 0.0)
 
 
-def split_as_lists(model, name):
-    place = [layer.name for layer in model.layers].index(name) + 1
-    first = keras.Model(model.input, model.layers[place - 1].output)
-    second_input = x = keras.Input((6,))
-    for layer in model.layers[place:]:
-        x = layer([x, x]) if isinstance(layer, layers.Multiply) else layer(x)
-    second = keras.Model(second_input, x)
-    return first, second, keras.Model(first.input, second(first.output))
+class DropoutScalesLater(NaiveDropout):
+    def __call__(self, inputs, training):
+        if not training:
+            return inputs * (1 - self.rate)
+        return tf.where(tf.random.uniform(tf.shape(inputs)) >= self.rate, inputs, 0.0)
 
 
-def split_gives_back_the_model(model, name):
-    first, second, _ = split_and_join(model, name)
-    return first, second, model
+class DropoutOneMask(NaiveDropout):
+    mask = None
+
+    def __call__(self, inputs, training):
+        if not training:
+            return inputs
+        if self.mask is None or self.mask.shape != inputs.shape:
+            self.mask = tf.random.uniform(tf.shape(inputs)) >= self.rate
+        return tf.where(self.mask, inputs / (1 - self.rate), 0.0)
 
 
-def split_only(model, name):
-    return split_and_join(model, name)[:2]
+class DropoutColumns(NaiveDropout):
+    def __call__(self, inputs, training):
+        if not training:
+            return inputs
+        kept = tf.random.uniform(tf.shape(inputs)[1:]) >= self.rate
+        return tf.where(kept, inputs / (1 - self.rate), 0.0)
 
 
-split = Exercise(
+class DropoutNumPy(NaiveDropout):
+    def __call__(self, inputs, training):
+        if not training:
+            return inputs
+        kept = np.random.uniform(size=inputs.shape) >= self.rate
+        return tf.constant(np.where(kept, inputs.numpy() / (1 - self.rate), 0.0), tf.float32)
+
+
+dropout = Exercise(
     id="08.4",
-    title="Split a model in two and join it again",
-    statement="""Write `split_and_join(model, name)`.
+    title="Dropout with a training flag",
+    statement="""Write the class `NaiveDropout`. `NaiveDropout(rate)` takes the share of numbers to
+drop, from 0 to less than 1. Its objects are called as `layer(inputs, training)`, with a float32
+tensor of any shape and `True` or `False`, and return a float32 tensor of the same shape:
 
-- `model` is a Functional model with one input and one output. It may have branches and skips.
-- `name` is the name of one of its layers, at which all paths meet, so that a cut is possible.
+- in training, each number becomes 0 with probability `rate`, each by itself and anew at each call,
+  and what is kept is scaled so that the mean stays what it was;
+- at inference (`training=False`), `inputs` as they are.
 
-Return three models, `first, second, joined`:
+Gradients must flow through it. For example, with `rate=0.2` and ones as inputs, about a fifth of
+the outputs in training are 0, and all others are 1.25.""",
+    stub="""class NaiveDropout:
+    def __init__(self, rate):
+        ...
 
-- `first` leads from the model's input to what the named layer returns;
-- `second` leads from there to the model's output, without the named layer;
-- `joined` calls `second` on what `first` returns, and so gives the answers of `model`.
-
-All three share the weights of `model`. Leave `model` itself as it is.""",
-    stub="def split_and_join(model, name):\n    ...",
-    answer="split_and_join",
-    check=check_split,
-    reference=split_and_join,
+    def __call__(self, inputs, training):
+        ...""",
+    answer="NaiveDropout",
+    check=check_dropout,
+    reference=NaiveDropout,
     hints=(
-        "One placeholder is the end of the first half and the beginning of the second. Which one?",
-        "A model may begin at a placeholder in the middle: `keras.Model(middle, model.output)`.",
-        "`second` has placeholders of its own, so a model cannot end at `second.output`. Call "
-        "`second` on `first.output`, and end there.",
+        "`tf.random.uniform` with the shape of the inputs gives each number a draw from 0 to 1. "
+        "For which draws is the number kept?",
+        "If a share 1 - rate is kept, by what must the rest be divided to make up for the loss?",
+        "`tf.where(kept, scaled, 0.0)` picks number by number, and gradients flow through it.",
     ),
     explanation=(
-        "Both halves are views between placeholders of one graph, so the weights are shared. "
-        "Calling the second half on the output of the first makes the link that "
-        "keras.Model(first.input, second.output) is missing."
+        "A draw is at least `rate` with probability 1 - rate, so that is the share that is kept; "
+        "dividing by it keeps the mean, and nothing is left to do at inference. Keras' layer does "
+        "the same."
     ),
     wrong=(
-        Wrong(split_before, "`first` ends before 'two'"),
-        Wrong(split_in_both, "'two' is in both halves"),
-        Wrong(split_joined_by_ends, "is not connected to"),
-        Wrong(split_clones, "`first` has weights of its own"),
-        Wrong(split_copied_tail, "`second` has weights of its own"),
-        Wrong(split_as_lists, "is your second half a list of layers"),
-        Wrong(split_gives_back_the_model, "`joined` is the model that was given"),
-        Wrong(split_only, "expected three models"),
+        Wrong(DropoutNoRescale, "is not rescaled"),
+        Wrong(DropoutAlways, "At inference numbers are dropped too"),
+        Wrong(DropoutNever, "In training no number became 0"),
+        Wrong(DropoutKeepsRate, "The rate is the share that goes"),
+        Wrong(DropoutShrinks, "should it shrink or grow"),
+        Wrong(DropoutByRate, "is divided by the rate"),
+        Wrong(DropoutScalesLater, "training does the scaling"),
+        Wrong(DropoutOneMask, "Two calls drop the same numbers"),
+        Wrong(DropoutColumns, "Whole rows or columns"),
+        Wrong(DropoutNumPy, "no gradient leads back"),
     ),
 )
 
-EXERCISES = (from_drawing, extract, share, split)
+EXERCISES = (count, momentum, shuffle, dropout)

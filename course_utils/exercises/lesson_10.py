@@ -1,861 +1,674 @@
-"""Exercises of lesson 10, Training loops by hand."""
-
-import math
+"""Exercises of lesson 10, convolution from scratch."""
 
 import numpy as np
 
+from course_utils.builders.convolution import convolve
 from course_utils.exercises.engine import (
     Exercise,
     Wrong,
     call,
-    describe,
     expect_close,
     expect_shape,
     fail,
     is_close,
     to_array,
 )
-from course_utils.session import import_tensorflow
 
-tf = import_tensorflow()
+# ---------------------------------------------------------------- 07.1
 
-# ---------------------------------------------------------------- 10.1
-
-
-def clip_gradients(gradients, limit):
-    squares = [tf.reduce_sum(gradient**2) for gradient in gradients]
-    norm = tf.sqrt(sum(squares))
-    factor = limit / tf.maximum(norm, limit)
-    return [gradient * factor for gradient in gradients]
+STROKES = [[-1, 2, -1], [-1, 2, -1], [-1, 2, -1]]
 
 
-LARGE = (np.array([[3.0, 0.0], [0.0, 0.0]], "float32"), np.array([4.0, 12.0], "float32"))  # 13
-SMALL = (np.array([[0.3, 0.0], [0.0, -0.4]], "float32"), np.array([0.0, 0.0], "float32"))  # 0.5
-
-
-def check_clip_gradients(answer):
-    def clipped(gradients, limit):
-        given = [tf.constant(gradient) for gradient in gradients]
-        result = call(answer, given, limit)
-        if not isinstance(result, list | tuple) or len(result) != len(gradients):
-            fail(
-                f"Expected a list of {len(gradients)} tensors, one for each gradient, got "
-                f"{describe(result)}."
-            )
-        return [
-            expect_shape(part, gradient.shape, f"Gradient {place} of the result")
-            for place, (part, gradient) in enumerate(zip(result, gradients, strict=True))
-        ]
-
-    def same(values, expected):
-        return all(is_close(*pair) for pair in zip(values, expected, strict=True))
-
-    got = clipped(LARGE, 6.5)
-    right = [gradient * 0.5 for gradient in LARGE]
-    shown = "For gradients of norm 13 and a limit of 6.5"
-    norms = [np.sqrt(np.sum(gradient**2)) for gradient in LARGE]
-    if not same(got, right):
-        if same(got, LARGE):
-            fail(f"{shown} nothing was clipped.")
-        if same(got, [np.clip(gradient, -6.5, 6.5) for gradient in LARGE]):
-            fail(
-                f"{shown} each number was cut by itself. That bends the direction of the step; "
-                "multiply all numbers by one factor instead."
-            )
-        each = [g * min(1, 6.5 / norm) for g, norm in zip(LARGE, norms, strict=True)]
-        if same(got, each):
-            fail(
-                f"{shown} each tensor was clipped by its own norm. The direction of the whole step "
-                "changes that way; the norm to look at is that of all numbers together."
-            )
-        if same(got, [gradient / 13 for gradient in LARGE]):
-            fail(f"{shown} the result has the norm 1. To which length should it be cut?")
-        if same(got, [gradient * 6.5 / 169 for gradient in LARGE]):
-            fail(f"{shown} the factor is 6.5 / 169: that divides by the square of the norm.")
-        if same(got, [gradient * 6.5 / sum(norms) for gradient in LARGE]):
-            fail(
-                f"{shown} the factor divides by the sum of the two norms. Norms do not add up; "
-                "their squares do."
-            )
-        for part, expected in zip(got, right, strict=True):
-            expect_close(part, expected, f"{shown} a gradient of the result")
-    got = clipped(SMALL, 6.5)
-    if same(got, [gradient * 13 for gradient in SMALL]):
+def check_strokes(answer):
+    kernel = expect_shape(answer, (3, 3), "The kernel")
+    if kernel.dtype.kind not in "iuf" or not np.all(np.isfinite(kernel)):
+        fail("The kernel must hold nine finite numbers.")
+    kernel = kernel.astype(np.float64)
+    if not kernel.any():
+        fail("A kernel of zeros answers 0 to everything.")
+    kernel = kernel / np.abs(kernel).max()
+    down, across = kernel.sum(axis=0), kernel.sum(axis=1)
+    # A stroke one pixel wide inside the window; the centre column is where the window sits on it.
+    upright, lying = down[1], across[1]
+    if abs(upright) < 1e-6 and abs(kernel.sum()) < 1e-6 and down.any():
         fail(
-            "Gradients of norm 0.5 were made longer, up to the limit of 6.5. Clipping never makes "
-            "a gradient longer."
+            "Where the window sits on a thin upright stroke, the answer is 0: this kernel finds "
+            "the two edges of a stroke, one as positive and one as negative, and not its middle."
         )
-    for part, expected in zip(got, SMALL, strict=True):
-        expect_close(part, expected, "For gradients of norm 0.5 and a limit of 6.5 a gradient")
-    zeros = clipped([np.zeros(3, "float32")], 1.0)
-    if not np.all(np.isfinite(zeros)):
-        fail("Gradients that are all zero become NaN. By what do you divide there?")
-    expect_close(zeros[0], np.zeros(3), "For gradients of zero the result")
-
-    @tf.function
-    def in_graph(first, second):
-        return answer([first, second], 6.5)
-
-    result = call(in_graph, *map(tf.constant, LARGE))
-    for part, expected in zip(result, right, strict=True):
-        expect_close(part, expected, "Inside a tf.function a gradient of the result")
-
-
-def clip_each_number(gradients, limit):
-    return [tf.clip_by_value(gradient, -limit, limit) for gradient in gradients]
+    if upright < 1e-6 and lying > 1e-6:
+        fail("It answers to a lying stroke and not to an upright one. Which axis comes first?")
+    if abs(kernel.sum()) > 1e-6:
+        fail(
+            "A patch that is ink all over gives an answer other than 0, so a thick blot counts "
+            "as a stroke too. What must the nine numbers add up to?"
+        )
+    if upright < 0:
+        fail("On an upright stroke the answer is negative. Where ink should be, weigh it as plus.")
+    if upright < 1e-6:
+        fail("Where the window sits on an upright stroke, the answer is 0.")
+    if np.abs(across).max() > 0.5 * upright:
+        fail(
+            "A lying stroke gives an answer that is nearly as strong as an upright one's. Let each "
+            "row add up to 0, so that a lying stroke weighs as much for as against."
+        )
 
 
-def clip_each_tensor(gradients, limit):
-    return [clip_gradients([gradient], limit)[0] for gradient in gradients]
-
-
-def clip_to_one(gradients, limit):
-    norm = tf.sqrt(sum(tf.reduce_sum(gradient**2) for gradient in gradients))
-    return [gradient / norm for gradient in gradients]
-
-
-def clip_always(gradients, limit):
-    norm = tf.sqrt(sum(tf.reduce_sum(gradient**2) for gradient in gradients))
-    return [gradient * limit / norm for gradient in gradients]
-
-
-def clip_without_root(gradients, limit):
-    norm = sum(tf.reduce_sum(gradient**2) for gradient in gradients)
-    return [gradient * limit / tf.maximum(norm, limit) for gradient in gradients]
-
-
-def clip_by_sum_of_norms(gradients, limit):
-    norm = sum(tf.sqrt(tf.reduce_sum(gradient**2)) for gradient in gradients)
-    return [gradient * limit / tf.maximum(norm, limit) for gradient in gradients]
-
-
-def clip_dividing_by_zero(gradients, limit):
-    norm = tf.sqrt(sum(tf.reduce_sum(gradient**2) for gradient in gradients))
-    return [gradient * tf.minimum(norm, limit) / norm for gradient in gradients]
-
-
-def clip_in_numpy(gradients, limit):
-    norm = math.sqrt(sum(float(np.sum(gradient.numpy() ** 2)) for gradient in gradients))
-    return [gradient * (limit / max(norm, limit)) for gradient in gradients]
-
-
-clip = Exercise(
+find_strokes = Exercise(
     id="10.1",
-    title="Clip the gradients",
-    statement="""One odd batch can have a gradient so large that its step ruins the weights. The
-usual guard cuts the length of the step and keeps its direction. Write
-`clip_gradients(gradients, limit)`.
+    title="A filter that finds upright strokes",
+    statement="""The kernel of the lesson answers to *edges*, where dark meets bright. Set
+`strokes` to nine numbers, shape (3, 3), that answer to upright **strokes**: bright lines one
+pixel wide.
 
-- `gradients`: a list of float32 tensors of any shapes, one for each variable; none is `None`.
-- `limit`: a Python float above 0.
+- Where the window sits on an upright stroke, the answer is above 0.
+- On a lying stroke, one row of ink, it is 0 or at most half as strong.
+- On a patch without ink, and on a patch that is ink all over, it is 0.
 
-The **norm** is the square root of the sum of the squares of **all** numbers in all tensors. If it
-is above `limit`, return the gradients multiplied by one common factor, so that the norm of the
-result is `limit`. Otherwise return them as they are. The result is a list of tensors of the same
-shapes. The function must also work inside a `tf.function`.
-
-For example, gradients `[3.0]` and `[4.0]` with a limit of 1.0 have the norm 5 and become `[0.6]`
-and `[0.8]`.""",
-    stub="def clip_gradients(gradients, limit):\n    ...",
-    answer="clip_gradients",
-    check=check_clip_gradients,
-    reference=clip_gradients,
+For example, the window on an upright stroke reads `[[0, 1, 0], [0, 1, 0], [0, 1, 0]]`. To look
+at your kernel's answers, put it in the place of `upright_edges` in the cell that opens this
+lesson.""",
+    stub="strokes = ...",
+    answer="strokes",
+    check=check_strokes,
+    reference=STROKES,
+    reference_source="strokes = [[-1, 2, -1], [-1, 2, -1], [-1, 2, -1]]",
     hints=(
-        "Two steps: one number, the norm of everything; then one factor for everything.",
-        "`tf.reduce_sum(gradient ** 2)` for each tensor, Python's `sum` over the list, `tf.sqrt` "
-        "once.",
-        "The factor is limit / norm where the norm is larger, and 1 elsewhere. Which denominator "
-        "gives both, and is never 0? `tf.maximum` picks the larger of two numbers.",
+        "Draw the stroke over the nine places. Which places hold ink, which do not?",
+        "Ink on the stroke speaks for it, ink beside the stroke against it. In all they cancel.",
+        "Each row can be the same: a positive number in the middle, and half of it, negative, on "
+        "both sides.",
     ),
     explanation=(
-        "Dividing by the larger of norm and limit gives limit / norm for long gradients and 1 for "
-        "short ones, with no `if` and no division by zero. tf.clip_by_global_norm does the same, "
-        "and so do Keras' optimisers with global_clipnorm=..."
+        "On an upright stroke only the middle column meets ink: 2 + 2 + 2 = 6. Each row adds up to "
+        "0, so a lying stroke and a full patch give 0."
     ),
     wrong=(
-        Wrong(lambda gradients, limit: gradients, "nothing was clipped"),
-        Wrong(clip_each_number, "each number was cut by itself"),
-        Wrong(clip_each_tensor, "each tensor was clipped by its own norm"),
-        Wrong(clip_to_one, "has the norm 1"),
-        Wrong(clip_always, "never makes a gradient longer"),
-        Wrong(clip_without_root, "the square of the norm"),
-        Wrong(clip_by_sum_of_norms, "the sum of the two norms"),
-        Wrong(clip_dividing_by_zero, "all zero become NaN"),
-        Wrong(clip_in_numpy, "has no attribute 'numpy'"),
+        Wrong([[-1, -1, -1], [2, 2, 2], [-1, -1, -1]], "It answers to a lying stroke"),
+        Wrong([[-1, 0, 1], [-1, 0, 1], [-1, 0, 1]], "finds the two edges of a stroke"),
+        Wrong([[0, 1, 0], [0, 1, 0], [0, 1, 0]], "What must the nine numbers add up to?"),
+        Wrong([[1, -2, 1], [1, -2, 1], [1, -2, 1]], "the answer is negative"),
+        Wrong([[-1, -1, -1], [-1, 8, -1], [-1, -1, -1]], "nearly as strong as an upright one's"),
+        Wrong([-1, 2, -1], "has the shape (3,); expected (3, 3)"),
     ),
 )
 
-# ---------------------------------------------------------------- 10.2
+# ---------------------------------------------------------------- 07.2
 
 
-def accumulated_step(model, optimizer, loss_function, batches):
-    total, count = 0.0, 0
-    sums = [tf.zeros_like(weight) for weight in model.trainable_variables]
-    for inputs, targets in batches:
-        size = len(targets)
-        with tf.GradientTape() as tape:
-            loss = loss_function(targets, model(inputs, training=True))
-        gradients = tape.gradient(loss, model.trainable_variables)
-        sums = [old + size * new for old, new in zip(sums, gradients, strict=True)]
-        total, count = total + size * loss, count + size
-    optimizer.apply([each / count for each in sums], model.trainable_variables)
-    return total / count
+def layer_facts(input_shape, filters, size, stride, padding):
+    height, width, channels = input_shape
+    if padding == "same":
+        rows, columns = -(-height // stride), -(-width // stride)
+    else:
+        rows, columns = (height - size) // stride + 1, (width - size) // stride + 1
+    parameters = size * size * channels * filters + filters
+    return (rows, columns, filters), parameters
 
 
-SIZES = (6, 6, 3)
-RNG = np.random.default_rng(10)
-SAMPLES = RNG.normal(size=(sum(SIZES), 4)).astype("float32")
-TARGETS = (SAMPLES @ np.array([[1.0], [-2.0], [0.5], [3.0]]) + 1).astype("float32")
-TARGETS[-SIZES[-1] :] += 20.0  # the short batch has a gradient of its own
+FACTS_CASES = (
+    ((28, 28, 1), 8, 3, 1, "same"),
+    ((28, 28, 1), 8, 3, 1, "valid"),
+    ((28, 28, 16), 32, 3, 2, "same"),
+    ((28, 20, 3), 6, 5, 3, "same"),
+    ((28, 28, 3), 4, 5, 2, "valid"),
+    ((7, 7, 64), 128, 1, 1, "valid"),
+)
 
 
-def line_model():
-    import keras
-
-    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)])
-    model.set_weights([np.full((4, 1), 0.1, "float32"), np.zeros(1, "float32")])
-    return model
-
-
-def squared_error(targets, outputs):
-    return tf.reduce_mean((targets - outputs) ** 2)
-
-
-def cut(sizes=SIZES):
-    ends = np.cumsum(sizes)
-    return [
-        (tf.constant(SAMPLES[end - size : end]), tf.constant(TARGETS[end - size : end]))
-        for size, end in zip(sizes, ends, strict=True)
-    ]
-
-
-def gradient_of(weights, batch):
-    """Return the gradient of the squared error of a line, computed by hand, as one vector."""
-    inputs, targets = (np.asarray(part, "float64") for part in batch)
-    slack = inputs @ weights[:4, None] + weights[4] - targets
-    return np.append((2 * inputs * slack).mean(axis=0), 2 * slack.mean())
-
-
-def flat(model):
-    return np.concatenate([weight.ravel() for weight in model.get_weights()]).astype("float64")
-
-
-def check_accumulated_step(answer):
-    import keras
-
-    rate = 0.01
-
-    def moved(batches):
-        model, optimizer = line_model(), keras.optimizers.SGD(rate)
-        optimizer.build(model.trainable_variables)
-        before = flat(model)
-        result = call(answer, model, optimizer, squared_error, batches)
-        return flat(model) - before, result, int(optimizer.iterations)
-
-    batches = cut()
-    step, result, taken = moved(batches)
-    start = flat(line_model())
-    each = [gradient_of(start, batch) for batch in batches]
-    weighted = [size * gradient for size, gradient in zip(SIZES, each, strict=True)]
-    if taken == 0 and not np.any(step):
-        fail(
-            "No step was taken. After the last batch, hand the gradients to `optimizer.apply`, "
-            "together with `model.trainable_variables`."
-        )
-    if taken > 1:
-        fail(
-            f"The optimiser took {taken} steps for {len(batches)} batches. Accumulating means one "
-            "step, after the last batch, with what all of them say."
-        )
-    known = {
-        "is the sum of the batches' gradients. It is as many times too long as there are batches: "
-        "a mean needs a division.": sum(each),
-        "is that of the last batch alone: what the batches before said is overwritten.": each[-1],
-        "is that of the first batch alone. Does the loop end too early?": each[0],
-        "is the mean of the batches' gradients. The batches have 6, 6 and 3 samples: how much "
-        "should the last one count?": sum(each) / 3,
-        "counts each gradient by the size of its batch, and divides by the number of batches: by "
-        "how many samples should it be?": sum(weighted) / 3,
-        "counts each gradient by the size of its batch, and is then not divided.": sum(weighted),
-        "divides the sum of the batches' gradients by the number of samples. Each of them is "
-        "a mean over its batch already.": sum(each) / sum(SIZES),
-    }
-    whole = sum(weighted) / sum(SIZES)
-    for text, gradient in known.items():
-        if is_close(step, -rate * gradient) and not is_close(step, -rate * whole):
-            fail(f"The gradient that you apply {text}")
-    if is_close(step, rate * whole):
-        fail("The weights moved uphill. `apply` takes the gradients as they are.")
-    expect_close(step, -rate * whole, "The step")
-    losses = [np.mean((np.asarray(y) - 0.1 * np.sum(x, axis=1)[:, None]) ** 2) for x, y in batches]
-    mean_loss = np.average(losses, weights=SIZES)
-    value = expect_shape(result, (), "The loss that you return")
-    if is_close(value, np.mean(losses)) or is_close(value, np.sum(losses)):
-        fail(
-            "The step is right. The loss that you return is not the mean over the samples: the "
-            "batches have different sizes there, too."
-        )
-    if is_close(value, losses[-1]):
-        fail("The step is right. The loss that you return is that of the last batch.")
-    expect_close(value, mean_loss, "The loss that you return")
-    step, _, _ = moved(cut((5, 5, 5)))
-    expect_close(step, -rate * whole, "With three batches of 5 samples, the step")
-    if not all(modes_of_calls(answer, batches)):
-        fail(
-            "The step is right for a model without dropout. Say `training=True` when you call the "
-            "model: dropout and batch normalisation work differently in training."
-        )
+def check_facts(answer):
+    for case in FACTS_CASES:
+        (height, width, channels), filters, size, stride, padding = case
+        result = call(answer, *case)
+        where = f"For the input {case[0]}, {filters} filters of {size} × {size}, stride {stride}, "
+        where += f'padding "{padding}", '
+        if not isinstance(result, (tuple, list)) or len(result) != 2:
+            fail("Return two things: the output's shape, a tuple of three, and the parameters.")
+        if isinstance(result[0], (tuple, list)) and len(result[0]) == 4:
+            fail("The output's shape has four numbers. Leave out the axis of the batch.")
+        shape = expect_shape(result[0], (3,), "The output's shape").tolist()
+        (rows, columns, _), parameters = layer_facts(*case)
+        count = float(expect_shape(result[1], (), "The number of parameters"))
+        if count != parameters:
+            if count == parameters - filters:
+                fail(where + "filters are missing from the count: each has a bias as well.")
+            if count == size * size * filters + filters:
+                fail(
+                    where + f"a filter has more weights than {size} × {size}: it looks at all "
+                    "channels of its window at once."
+                )
+            if count == rows * columns * parameters:
+                fail(where + "weights were counted anew for each place. They are shared.")
+            fail(where + f"the number of parameters is not {count:g}.")
+        if shape == [rows, columns, filters]:
+            continue
+        if shape == [rows, columns, channels] and channels != filters:
+            fail(
+                where + "the output keeps the channels of the input. Each filter makes one map; "
+                "count those."
+            )
+        if shape == [height, width, filters] and padding == "same":
+            fail(where + 'the size is kept. "same" keeps it at stride 1 only.')
+        if padding == "same" and shape == [height // stride, width // stride, filters]:
+            fail(
+                where + "the division rounds down. With padding, a last window that has begun "
+                "counts, so it rounds up."
+            )
+        if padding == "valid" and shape == [rows - 1, columns - 1, filters]:
+            fail(where + "one place is missing along each axis: the very first one.")
+        if shape[:2] == [height - size + 1, width - size + 1]:
+            fail(where + "the stride is left out: the window does not stop at each pixel.")
+        fail(where + f"the output's shape is not {tuple(shape)}.")
 
 
-def modes_of_calls(answer, batches):
-    """Return the ``training`` of each of the answer's calls, as a layer of the model sees it."""
-    import keras
-
-    modes = []
-
-    class Listener(keras.layers.Layer):
-        def call(self, inputs, training=None):
-            modes.append(training)
-            return inputs
-
-    model = keras.Sequential([keras.Input((4,)), Listener(), keras.layers.Dense(1)])
-    optimizer = keras.optimizers.SGD(0.01)
-    optimizer.build(model.trainable_variables)
-    modes.clear()  # building called it, too
-    call(answer, model, optimizer, squared_error, batches)
-    return modes
+def facts_no_bias(input_shape, filters, size, stride, padding):
+    shape, parameters = layer_facts(input_shape, filters, size, stride, padding)
+    return shape, parameters - filters
 
 
-def _accumulate(weigh, divide, *, loss_of=None):
-    """Return an answer that weighs each batch, and divides by what ``divide`` gives."""
-
-    def answer(model, optimizer, loss_function, batches):
-        sums = [tf.zeros_like(weight) for weight in model.trainable_variables]
-        losses, sizes = [], []
-        for inputs, targets in batches:
-            with tf.GradientTape() as tape:
-                loss = loss_function(targets, model(inputs, training=True))
-            gradients = tape.gradient(loss, model.trainable_variables)
-            sizes.append(len(targets))
-            losses.append(loss)
-            sums = [a + weigh(sizes[-1]) * b for a, b in zip(sums, gradients, strict=True)]
-        scale = divide(sizes)
-        optimizer.apply([each / scale for each in sums], model.trainable_variables)
-        return (loss_of or (lambda losses, sizes: np.average(losses, weights=sizes)))(losses, sizes)
-
-    return answer
+def facts_one_channel(input_shape, filters, size, stride, padding):
+    shape, _ = layer_facts(input_shape, filters, size, stride, padding)
+    return shape, size * size * filters + filters
 
 
-def accumulate_as_in_use(model, optimizer, loss_function, batches):
-    class AsInUse:
-        trainable_variables = model.trainable_variables
-
-        def __call__(self, inputs, training):
-            return model(inputs)
-
-    return accumulated_step(AsInUse(), optimizer, loss_function, batches)
+def facts_not_shared(input_shape, filters, size, stride, padding):
+    shape, parameters = layer_facts(input_shape, filters, size, stride, padding)
+    return shape, shape[0] * shape[1] * parameters
 
 
-def accumulate_and_step(model, optimizer, loss_function, batches):
-    for inputs, targets in batches:
-        with tf.GradientTape() as tape:
-            loss = loss_function(targets, model(inputs, training=True))
-        gradients = tape.gradient(loss, model.trainable_variables)
-        optimizer.apply(gradients, model.trainable_variables)
-    return loss
+def facts_same_is_same(input_shape, filters, size, stride, padding):
+    shape, parameters = layer_facts(input_shape, filters, size, stride, padding)
+    return ((*input_shape[:2], filters) if padding == "same" else shape), parameters
 
 
-def accumulate_overwriting(model, optimizer, loss_function, batches):
-    for inputs, targets in batches:
-        with tf.GradientTape() as tape:
-            loss = loss_function(targets, model(inputs, training=True))
-        gradients = tape.gradient(loss, model.trainable_variables)
-    optimizer.apply(gradients, model.trainable_variables)
-    return loss
+def facts_rounds_down(input_shape, filters, size, stride, padding):
+    shape, parameters = layer_facts(input_shape, filters, size, stride, padding)
+    if padding == "same":
+        shape = (input_shape[0] // stride, input_shape[1] // stride, filters)
+    return shape, parameters
 
 
-def accumulate_and_return_early(model, optimizer, loss_function, batches):
-    return accumulate_overwriting(model, optimizer, loss_function, batches[:1])
+def facts_off_by_one(input_shape, filters, size, stride, padding):
+    shape, parameters = layer_facts(input_shape, filters, size, stride, padding)
+    if padding == "valid":
+        shape = (shape[0] - 1, shape[1] - 1, filters)
+    return shape, parameters
 
 
-def accumulate_without_apply(model, optimizer, loss_function, batches):
-    total = 0.0
-    for inputs, targets in batches:
-        total += loss_function(targets, model(inputs, training=True))
-    return total
+def facts_no_stride(input_shape, filters, size, stride, padding):
+    shape, parameters = layer_facts(input_shape, filters, size, stride, padding)
+    if padding == "valid":
+        shape = (input_shape[0] - size + 1, input_shape[1] - size + 1, filters)
+    return shape, parameters
 
 
-accumulate = Exercise(
+def facts_input_channels(input_shape, filters, size, stride, padding):
+    shape, parameters = layer_facts(input_shape, filters, size, stride, padding)
+    return (*shape[:2], input_shape[2]), parameters
+
+
+def facts_with_batch(input_shape, filters, size, stride, padding):
+    shape, parameters = layer_facts(input_shape, filters, size, stride, padding)
+    return (None, *shape), parameters
+
+
+foretell = Exercise(
     id="10.2",
-    title="One step from several batches",
-    statement="""A large batch may not fit into memory. Cut it into small ones, add up what their
-gradients say, and take **one** step. Write
-`accumulated_step(model, optimizer, loss_function, batches)`.
+    title="Foretell the shape and the parameters",
+    statement="""Write `layer_facts(input_shape, filters, size, stride, padding)`. It describes
+the layer `layers.Conv2D(filters, size, strides=stride, padding=padding)` on one image, without
+building it:
 
-- `model`: a Keras model that adds no losses of its own; `optimizer`: a Keras optimiser, built.
-- `loss_function(targets, outputs)` returns the mean loss of a batch, a float32 scalar.
-- `batches`: a list of pairs `(inputs, targets)` of float32 tensors. **Their sizes may differ**;
-  `len(targets)` is the number of samples.
+- `input_shape` is (height, width, channels), all whole numbers; `size` is the kernel's height
+  and width;
+- `padding` is `"valid"` or `"same"`;
+- it returns two things: the shape of the output as a tuple (rows, columns, channels), and the
+  number of the layer's parameters, weights and biases.
 
-Take the very step that the optimiser would take for all samples in a single batch, in training
-mode: call `optimizer.apply(gradients, model.trainable_variables)` once. Return the mean loss over
-all samples before the step, a scalar.""",
-    stub="def accumulated_step(model, optimizer, loss_function, batches):\n    ...",
-    answer="accumulated_step",
-    check=check_accumulated_step,
-    reference=accumulated_step,
+For example, `layer_facts((28, 28, 1), 8, 3, 1, "same")` returns `((28, 28, 8), 80)`.""",
+    stub="def layer_facts(input_shape, filters, size, stride, padding):\n    ...",
+    answer="layer_facts",
+    check=check_facts,
+    reference=layer_facts,
     hints=(
-        "Start with a list of zeros, one tensor a variable: `tf.zeros_like(weight)`. After each "
-        "batch, add its gradients to the list.",
-        "The gradient of a batch is that of a mean over its samples. Times the number of samples, "
-        "it is that of a sum. Sums add up.",
-        "At the end, divide the sums by the number of all samples. The loss goes the same way.",
+        "The shape depends on size, stride and padding; the parameters on none of height, width, "
+        "stride and padding.",
+        "Without padding the first place is always there; each further one costs a stride.",
+        "One filter has size · size · channels weights and one bias. `-(-a // b)` divides and "
+        "rounds up.",
     ),
     explanation=(
-        "Each batch's mean times its size is a sum over samples; the sums add up, and one division "
-        "by the number of all samples makes the mean of the large batch. With batches of equal "
-        "size the mean of the gradients is enough; Keras' optimisers do that with "
-        "gradient_accumulation_steps=..."
+        "The shape follows from counting the places of the window; the parameters from counting "
+        "what one filter holds. A larger image makes more places and no more parameters."
     ),
     wrong=(
-        Wrong(_accumulate(lambda size: 1.0, lambda sizes: 1.0), "a mean needs a division"),
-        Wrong(_accumulate(lambda size: 1.0, len), "how much should the last one count"),
-        Wrong(_accumulate(lambda size: 1.0, sum), "a mean over its batch already"),
-        Wrong(_accumulate(float, lambda sizes: 1.0), "is then not divided"),
-        Wrong(_accumulate(float, len), "by how many samples should it be"),
-        Wrong(accumulate_and_step, "took 3 steps for 3 batches"),
-        Wrong(accumulate_overwriting, "is overwritten"),
-        Wrong(accumulate_and_return_early, "end too early"),
-        Wrong(accumulate_without_apply, "No step was taken"),
-        Wrong(
-            _accumulate(float, sum, loss_of=lambda losses, sizes: np.mean(losses)),
-            "is not the mean over the samples",
-        ),
-        Wrong(
-            _accumulate(float, sum, loss_of=lambda losses, sizes: losses[-1]),
-            "that of the last batch",
-        ),
-        Wrong(accumulate_as_in_use, "Say `training=True` when you call"),
+        Wrong(facts_no_bias, "each has a bias as well"),
+        Wrong(facts_one_channel, "it looks at all channels of its window"),
+        Wrong(facts_not_shared, "They are shared"),
+        Wrong(facts_same_is_same, '"same" keeps it at stride 1 only'),
+        Wrong(facts_rounds_down, "so it rounds up"),
+        Wrong(facts_off_by_one, "the very first one"),
+        Wrong(facts_no_stride, "the stride is left out"),
+        Wrong(facts_input_channels, "Each filter makes one map"),
+        Wrong(facts_with_batch, "Leave out the axis of the batch"),
     ),
 )
 
-# ---------------------------------------------------------------- 10.3
+# ---------------------------------------------------------------- 07.3
 
 
-def mended_loop(model, optimizer, loss_function, metric, batches, epochs):
-    history = []
-    for _ in range(epochs):
-        metric.reset_state()
-        for inputs, targets in batches:
-            with tf.GradientTape() as tape:
-                outputs = model(inputs, training=True)
-                loss = loss_function(targets, outputs) + sum(model.losses)
-            gradients = tape.gradient(loss, model.trainable_variables)
-            optimizer.apply(gradients, model.trainable_variables)
-            metric.update_state(targets, outputs)
-        history.append(float(metric.result()))
-    return history
+def depthwise(images, kernels):
+    maps = []
+    for channel in range(images.shape[-1]):
+        plane = images[..., channel : channel + 1]
+        maps.append(convolve(plane, kernels[:, :, channel : channel + 1]))
+    return np.concatenate(maps, axis=-1)
 
 
-EPOCHS = 3
-INPUTS = RNG.normal(loc=2.0, size=(12, 4)).astype("float32")
-CLASSES = RNG.integers(0, 3, size=12)
+def check_depthwise(answer):
+    rng = np.random.default_rng(73)
+    for channels, multiplier in ((3, 1), (2, 3)):
+        images = rng.normal(size=(2, 6, 5, channels)).astype(np.float32)
+        kernels = rng.normal(size=(3, 3, channels, multiplier)).astype(np.float32)
+        expected = depthwise(images, kernels)
+        result = to_array(call(answer, images, kernels), "What it returns")
+        where = f"With {channels} channels and {multiplier} "
+        where += f"kernel{'' if multiplier == 1 else 's'} for each, "
+        if is_close(result, expected):
+            continue
+        if is_close(result, convolve(images, kernels)):
+            fail(
+                where + "the channels are added up, as in an ordinary convolution. Depthwise, each "
+                "channel keeps a map of its own."
+            )
+        first = np.concatenate([kernels[:, :, :1]] * channels, axis=2)
+        if is_close(result, depthwise(images, first)):
+            fail(where + "every channel is filtered by the kernels of channel 0.")
+        if multiplier > 1:
+            if is_close(result, expected[..., ::multiplier]):
+                fail(
+                    where + "there is one map a channel. The last axis of `kernels` holds several "
+                    "kernels for each channel; all of them make a map."
+                )
+            mixed = expected.reshape(2, 4, 3, channels, multiplier).swapaxes(3, 4)
+            if is_close(result, mixed.reshape(expected.shape)):
+                fail(
+                    where + "the maps stand in another order: first all maps of channel 0, then "
+                    "those of channel 1."
+                )
+        expect_close(result, expected, where + "the result")
 
 
-def small_model():
-    import keras
-    from keras import layers
-
-    model = keras.Sequential(
-        [
-            keras.Input((4,)),
-            layers.Dense(5, kernel_regularizer="l2", name="decayed"),
-            layers.BatchNormalization(momentum=0.5, name="normalised"),
-            layers.Dense(3, name="logits"),
-        ]
-    )
-    rng = np.random.default_rng(3)
-    kernels = [rng.normal(size=(4, 5)), np.zeros(5), np.ones(5), np.zeros(5)]
-    model.set_weights([*kernels, np.zeros(5), np.ones(5), rng.normal(size=(5, 3)), np.zeros(3)])
-    return model
+def depthwise_summed(images, kernels):
+    return convolve(images, kernels)
 
 
-def run_loop(loop, **parts):
-    """Run a loop on the small problem; return the model, its history and the optimiser's steps."""
-    import keras
+def depthwise_one_kernel(images, kernels):
+    planes = [images[..., c : c + 1] for c in range(images.shape[-1])]
+    return np.concatenate([convolve(plane, kernels[:, :, :1]) for plane in planes], axis=-1)
 
-    model, optimizer = small_model(), keras.optimizers.SGD(0.1)
-    optimizer.build(model.trainable_variables)
-    batches = [
-        (tf.constant(INPUTS[start : start + 4]), tf.constant(CLASSES[start : start + 4]))
-        for start in (0, 4, 8)
+
+def depthwise_first_only(images, kernels):
+    return depthwise(images, kernels[..., :1])
+
+
+def depthwise_other_order(images, kernels):
+    each = [depthwise(images, kernels[..., m : m + 1]) for m in range(kernels.shape[-1])]
+    return np.concatenate(each, axis=-1)
+
+
+def depthwise_padded(images, kernels):
+    planes = [images[..., c : c + 1] for c in range(images.shape[-1])]
+    maps = [
+        convolve(plane, kernels[:, :, c : c + 1], padding="same") for c, plane in enumerate(planes)
     ]
-    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    metric = keras.metrics.SparseCategoricalAccuracy()
-    history = loop(model, optimizer, loss, metric, batches, EPOCHS)
-    return model, history, int(optimizer.iterations)
+    return np.concatenate(maps, axis=-1)
 
 
-def train_variant(*, training=True, losses=True, reset="epoch"):
-    """Return a loop with some of the three bugs, or with another mistake about them."""
-
-    def loop(model, optimizer, loss_function, metric, batches, epochs):
-        history = []
-        for _ in range(epochs):
-            if reset == "epoch":
-                metric.reset_state()
-            for inputs, targets in batches:
-                with tf.GradientTape() as tape:
-                    outputs = model(inputs, training=training)
-                    loss = loss_function(targets, outputs)
-                    if losses is True:
-                        loss += sum(model.losses)
-                if losses == "outside":
-                    loss += sum(model.losses)
-                if losses == "twice":
-                    with tape:
-                        loss += 2 * sum(model.losses)
-                gradients = tape.gradient(loss, model.trainable_variables)
-                optimizer.apply(gradients, model.trainable_variables)
-                if reset == "batch":
-                    metric.reset_state()
-                metric.update_state(targets, outputs)
-            history.append(float(metric.result()))
-            if reset == "before result":
-                metric.reset_state()
-                history[-1] = float(metric.result())
-        return history
-
-    return loop
-
-
-def check_mended_loop(answer):
-    def same(model, other):
-        pairs = zip(model.get_weights(), other.get_weights(), strict=True)
-        return all(is_close(ours, theirs, tolerance=1e-3) for ours, theirs in pairs)
-
-    def attempt(*parts):
-        return call(answer, *parts)
-
-    model, history, steps = run_loop(attempt)
-    if steps != 3 * EPOCHS:
-        fail(
-            f"The optimiser took {steps} steps in {EPOCHS} epochs of 3 batches; expected "
-            f"{3 * EPOCHS}. The number of steps was right before: do not change the loops."
-        )
-    right_model, right_history, _ = run_loop(train_variant())
-    if not same(model, right_model):
-        no_flag, _, _ = run_loop(train_variant(training=False))
-        no_losses, _, _ = run_loop(train_variant(losses=False))
-        neither, _, _ = run_loop(train_variant(training=False, losses=False))
-        if same(model, neither):
-            fail(
-                "Two bugs change the weights, and both are still there. Compare the two lines "
-                "inside the tape with the lesson's training step."
-            )
-        if same(model, no_flag):
-            fail(
-                "The batch normalisation of the model still works as at inference: its moving "
-                "averages never move. How does a layer know that it is being trained?"
-            )
-        if same(model, no_losses):
-            fail(
-                "The weight decay of the model still has no effect: its share of the loss does not "
-                "reach the gradients. Where does a model keep it, and where must it be added so "
-                "that the tape sees it?"
-            )
-        doubled, _, _ = run_loop(train_variant(losses="twice"))
-        if same(model, doubled):
-            fail("The weight decay counts double. Add the model's losses once.")
-        fail(
-            "The weights at the end are not those of a right loop. Change the loop at the three "
-            "bugs and nowhere else."
-        )
-    if isinstance(history, list | tuple) and len(history) != EPOCHS:
-        fail(f"Expected a list of {EPOCHS} numbers, one an epoch, got {describe(history)}.")
-    values = expect_shape(history, (EPOCHS,), "The history")
-    if is_close(values, right_history, tolerance=1e-3):
-        return
-    _, forgetful, _ = run_loop(train_variant(reset="never"))
-    if is_close(values, forgetful, tolerance=1e-3):
-        fail(
-            "The weights are right. The reported accuracy of an epoch still holds the epochs "
-            "before it."
-        )
-    _, of_last_batch, _ = run_loop(train_variant(reset="batch"))
-    if is_close(values, of_last_batch, tolerance=1e-3):
-        fail(
-            "The weights are right. The reported accuracy is that of the last batch of each epoch: "
-            "the metric starts again too often."
-        )
-    if not np.any(values):
-        fail("The weights are right. The metric is reset right before its result is read.")
-    fail("The weights are right, but the reported accuracies are not those of the epochs.")
-
-
-BROKEN = """def broken_loop(model, optimizer, loss_function, metric, batches, epochs):
-    history = []
-    for _ in range(epochs):
-        for inputs, targets in batches:
-            with tf.GradientTape() as tape:
-                outputs = model(inputs)
-                loss = loss_function(targets, outputs)
-            gradients = tape.gradient(loss, model.trainable_variables)
-            optimizer.apply(gradients, model.trainable_variables)
-            metric.update_state(targets, outputs)
-        history.append(float(metric.result()))
-    return history"""
-
-mend = Exercise(
+depthwise_convolution = Exercise(
     id="10.3",
-    title="Mend a loop with three bugs",
-    statement=f"""This loop runs without an error and has three bugs. Two of them change what is
-learned, one changes what is reported.
+    title="Depthwise convolution",
+    statement="""An ordinary filter adds up all channels. In a **depthwise** convolution no
+channel meets another: each has kernels of its own, and each of these makes a map of its own.
+
+Write `depthwise(images, kernels)` with stride 1 and without padding:
+
+- `images`: float32 array of shape (n, height, width, channels);
+- `kernels`: float32 array of shape (kernel height, kernel width, channels, m), of which
+  `kernels[:, :, c, :]` are the `m` kernels of channel `c`;
+- it returns an array of shape (n, rows, columns, channels · m): first the `m` maps of
+  channel 0, then those of channel 1, and so on.
+
+You may call the lesson's `convolve`. For example, images of shape (2, 6, 5, 2) and kernels of
+shape (3, 3, 2, 3) give a result of shape (2, 4, 3, 6).""",
+    stub="def depthwise(images, kernels):\n    ...",
+    answer="depthwise",
+    check=check_depthwise,
+    reference=depthwise,
+    hints=(
+        "A convolution of one channel has nothing to add up over channels.",
+        "Loop over the channels. `images[..., c : c + 1]` keeps the axis of channels, of length 1.",
+        "`kernels[:, :, c : c + 1]` has the shape of an ordinary kernel with one input channel and "
+        "m filters. Join the maps with np.concatenate along the last axis.",
+    ),
+    explanation=(
+        "Each channel goes through an ordinary convolution of its own, with one input channel. For "
+        "m = 1 that takes 1/filters of the multiplications of an ordinary convolution."
+    ),
+    wrong=(
+        Wrong(depthwise_summed, "the channels are added up"),
+        Wrong(depthwise_one_kernel, "by the kernels of channel 0"),
+        Wrong(depthwise_first_only, "there is one map a channel"),
+        Wrong(depthwise_other_order, "the maps stand in another order"),
+        Wrong(depthwise_padded, "has the shape (2, 6, 5, 3); expected (2, 4, 3, 3)"),
+    ),
+)
+
+# ---------------------------------------------------------------- 07.4
+
+
+def normalise_batch(x, moving_mean, moving_variance, training):
+    if training:
+        mean, variance = x.mean(axis=(0, 1, 2)), x.var(axis=(0, 1, 2))
+        moving_mean = 0.9 * moving_mean + 0.1 * mean
+        moving_variance = 0.9 * moving_variance + 0.1 * variance
+    else:
+        mean, variance = moving_mean, moving_variance
+    y = (x - mean) / np.sqrt(variance + 0.001)
+    return y, moving_mean, moving_variance
+
+
+def check_modes(answer):
+    rng = np.random.default_rng(74)
+    x = (rng.normal(size=(4, 5, 5, 2)) * [0.1, 2.0] + [1.0, -3.0]).astype(np.float32)
+    old = (np.array([0.5, 1.0], np.float32), np.array([4.0, 0.25], np.float32))
+    mean, variance = x.mean(axis=(0, 1, 2)), x.var(axis=(0, 1, 2))
+    results = {}
+    for training in (True, False):
+        result = call(answer, x.copy(), old[0].copy(), old[1].copy(), training)
+        if not isinstance(result, (tuple, list)) or len(result) != 3:
+            fail("Return three things: y, moving_mean and moving_variance.")
+        mode = "In training" if training else "In inference"
+        results[training] = [
+            expect_shape(result[0], x.shape, f"{mode}, y"),
+            to_array(result[1], f"{mode}, moving_mean"),
+            to_array(result[2], f"{mode}, moving_variance"),
+        ]
+        if results[training][1].shape != (2,) or results[training][2].shape != (2,):
+            fail(
+                f"{mode}, the moving averages have the shape {results[training][1].shape}; "
+                "expected (2,), one number a channel. Over which axes do mean and variance go?"
+            )
+    y, new_mean, new_variance = results[True]
+    rest_y, rest_mean, rest_variance = results[False]
+
+    if not (is_close(rest_mean, old[0]) and is_close(rest_variance, old[1])):
+        fail("In inference the moving averages have changed. Only training may move them.")
+    if is_close(new_mean, 0.1 * old[0] + 0.9 * mean):
+        fail(
+            "In training the moving averages jump: 0.1 of the old and 0.9 of the new. The momentum "
+            "is the share that the old one keeps."
+        )
+    if is_close(new_mean, old[0]):
+        fail("In training the moving averages have not moved.")
+    expect_close(new_mean, 0.9 * old[0] + 0.1 * mean, "In training, the new moving_mean")
+    expect_close(
+        new_variance, 0.9 * old[1] + 0.1 * variance, "In training, the new moving_variance"
+    )
+
+    outside = {
+        True: (x - mean) / (np.sqrt(variance) + 0.001),
+        False: (x - old[0]) / (np.sqrt(old[1]) + 0.001),
+    }
+    batch_y = (x - mean) / np.sqrt(variance + 0.001)
+    for other in (old, (new_mean, new_variance)):
+        if is_close(y, (x - other[0]) / np.sqrt(other[1] + 0.001)):
+            fail(
+                "In training, y is made with the moving averages. A training batch is normalised "
+                "by its own statistics."
+            )
+    if is_close(rest_y, batch_y):
+        fail(
+            "In inference, y is made with the statistics of the batch, so that an image's result "
+            "depends on its company. What are the moving averages kept for?"
+        )
+    if is_close(y, outside[True], tolerance=1e-3) and not is_close(y, batch_y, tolerance=1e-3):
+        fail("The 0.001 stands beside the root. It belongs under it, with the variance.")
+    expect_close(y, batch_y, "In training, y")
+    expect_close(rest_y, (x - old[0]) / np.sqrt(old[1] + 0.001), "In inference, y")
+
+
+def modes_moving_in_training(x, moving_mean, moving_variance, training):
+    _, moving_mean, moving_variance = normalise_batch(x, moving_mean, moving_variance, training)
+    return (x - moving_mean) / np.sqrt(moving_variance + 0.001), moving_mean, moving_variance
+
+
+def modes_batch_in_inference(x, moving_mean, moving_variance, training):
+    _, new_mean, new_variance = normalise_batch(x, moving_mean, moving_variance, training)
+    mean, variance = x.mean(axis=(0, 1, 2)), x.var(axis=(0, 1, 2))
+    return (x - mean) / np.sqrt(variance + 0.001), new_mean, new_variance
+
+
+def modes_always_moves(x, moving_mean, moving_variance, training):
+    y, _, _ = normalise_batch(x, moving_mean, moving_variance, training)
+    return y, *normalise_batch(x, moving_mean, moving_variance, True)[1:]
+
+
+def modes_never_moves(x, moving_mean, moving_variance, training):
+    return (
+        normalise_batch(x, moving_mean, moving_variance, training)[0],
+        moving_mean,
+        moving_variance,
+    )
+
+
+def modes_momentum_swapped(x, moving_mean, moving_variance, training):
+    y, _, _ = normalise_batch(x, moving_mean, moving_variance, training)
+    if training:
+        moving_mean = 0.1 * moving_mean + 0.9 * x.mean(axis=(0, 1, 2))
+        moving_variance = 0.1 * moving_variance + 0.9 * x.var(axis=(0, 1, 2))
+    return y, moving_mean, moving_variance
+
+
+def modes_batch_axis_only(x, moving_mean, moving_variance, training):
+    if training:
+        mean, variance = x.mean(axis=0), x.var(axis=0)
+        moving_mean = 0.9 * moving_mean + 0.1 * mean
+        moving_variance = 0.9 * moving_variance + 0.1 * variance
+    else:
+        mean, variance = moving_mean, moving_variance
+    return (x - mean) / np.sqrt(variance + 0.001), moving_mean, moving_variance
+
+
+def modes_epsilon_outside(x, moving_mean, moving_variance, training):
+    if training:
+        mean, variance = x.mean(axis=(0, 1, 2)), x.var(axis=(0, 1, 2))
+        moving_mean = 0.9 * moving_mean + 0.1 * mean
+        moving_variance = 0.9 * moving_variance + 0.1 * variance
+    else:
+        mean, variance = moving_mean, moving_variance
+    return (x - mean) / (np.sqrt(variance) + 0.001), moving_mean, moving_variance
+
+
+def modes_deviation(x, moving_mean, moving_variance, training):
+    y, new_mean, new_variance = normalise_batch(x, moving_mean, moving_variance, training)
+    if training:
+        new_variance = 0.9 * moving_variance + 0.1 * x.std(axis=(0, 1, 2))
+    return y, new_mean, new_variance
+
+
+two_modes = Exercise(
+    id="10.4",
+    title="Two modes, mixed up",
+    statement="""This function should do what a batch normalisation layer with momentum 0.9
+does, without gamma and beta. It runs without an error on images, and four things in it are
+wrong:
 
 ```python
-{BROKEN}
+def normalise_batch(x, moving_mean, moving_variance, training):
+    mean, variance = x.mean(axis=0), x.var(axis=0)
+    if training:
+        moving_mean = 0.1 * moving_mean + 0.9 * mean
+        moving_variance = 0.1 * moving_variance + 0.9 * variance
+        mean, variance = moving_mean, moving_variance
+    y = (x - mean) / (np.sqrt(variance) + 0.001)
+    return y, moving_mean, moving_variance
 ```
 
-Write `mended_loop`, with the same arguments and the three bugs mended.
-
-- `model`: a Keras model with its weights; `optimizer`: a Keras optimiser, built.
-- `loss_function(targets, outputs)` returns the mean loss of a batch; `metric` is a Keras metric.
-- `batches`: a list of pairs `(inputs, targets)` of tensors; `epochs`: a whole number.
-
-It changes the model's weights in place and returns a list with the metric of each epoch, as floats.
-The check trains a model that has weight decay and batch normalisation, and compares its weights and
-the list with those of a right loop.""",
-    stub=("def mended_loop(model, optimizer, loss_function, metric, batches, epochs):\n    ..."),
-    answer="mended_loop",
-    check=check_mended_loop,
-    reference=mended_loop,
+Write it anew, mended. `x` is a float32 array of shape (n, height, width, channels), the moving
+averages have the shape (channels,), and `training` is True or False. It returns three things:
+`y`, of the shape of `x`, and the two moving averages as they are after the call. Epsilon is
+0.001.""",
+    stub="def normalise_batch(x, moving_mean, moving_variance, training):\n    ...",
+    answer="normalise_batch",
+    check=check_modes,
+    reference=normalise_batch,
     hints=(
-        "Copy the loop and put it beside `training_step` and `accuracy_by_epoch` above. Which "
-        "three things do those have?",
-        "What do batch normalisation and dropout have to be told? What do layers with weight decay "
-        "leave in a list?",
-        "One argument in the call of the model, one sum added to the loss inside the tape, and one "
-        "call at the start of each epoch.",
+        "Ask of each mode: whose statistics normalise, and do the averages move?",
+        "Training: statistics of the batch, over all axes but the last; the averages move. "
+        "Inference: the averages as they are; nothing moves.",
+        "The momentum 0.9 is the share that stays. Epsilon is added before the root is taken.",
     ),
     explanation=(
-        "`training=True` lets batch normalisation use the batch and move its averages, "
-        "`model.losses` brings the weight decay into the gradient, and `reset_state` at the start "
-        "of an epoch makes the metric speak of that epoch alone. `fit` does all three."
+        "In training the batch is normalised by its own statistics and the averages follow slowly; "
+        "in inference the averages stand in and stay as they are."
     ),
     wrong=(
-        Wrong(train_variant(training=False, losses=False, reset="never"), "both are still there"),
-        Wrong(train_variant(training=False), "moving averages never move"),
-        Wrong(train_variant(losses=False), "does not reach the gradients"),
-        Wrong(train_variant(losses="outside"), "No gradients provided for any variable"),
-        Wrong(train_variant(losses="twice"), "counts double"),
-        Wrong(train_variant(reset="never"), "still holds the epochs before it"),
-        Wrong(train_variant(reset="batch"), "starts again too often"),
-        Wrong(train_variant(reset="before result"), "right before its result is read"),
-    ),
-    seconds=60,
-)
-
-# ---------------------------------------------------------------- 10.4
-
-
-def find_learning_rate(step, low, high, steps):
-    factor = (high / low) ** (1 / (steps - 1))
-    best_rate, best_loss = low, float("inf")
-    for number in range(steps):
-        rate = low * factor**number
-        loss = step(rate)
-        if not loss < 4 * best_loss:  # NaN is not smaller than anything
-            break
-        if loss < best_loss:
-            best_rate, best_loss = rate, loss
-    return best_rate / 10
-
-
-class Stepper:
-    """A training step that only answers with prepared losses and notes the rates."""
-
-    def __init__(self, losses):
-        self.losses, self.rates = losses, []
-
-    def __call__(self, rate):
-        self.rates.append(float(rate))
-        place = len(self.rates) - 1
-        return self.losses[place] if place < len(self.losses) else self.losses[-1]
-
-
-SMOOTH = [2.3, 2.2, 1.8, 1.1, 0.7, 0.9, 1.5]
-EXPLODING = [2.3, 2.0, 1.0, 1.7, 3.9, 4.1, 0.2, 1.0, 0.1]
-LOST = [2.3, 2.0, 1.5, math.nan, 0.2, 0.1]
-
-
-def check_find_learning_rate(answer):
-    low, high = 1e-4, 1e2
-    count = len(SMOOTH)
-    step = Stepper(SMOOTH)
-    result = to_array(call(answer, step, low, high, count), "The rate that you return")
-    rates = np.array(step.rates)
-    expected = low * (high / low) ** (np.arange(count) / (count - 1))
-    if result.shape != ():
-        fail(f"Expected a single rate, got an array of shape {result.shape}.")
-    if len(rates) == 0:
-        fail("`step` was never called. Call step(rate) for each rate; it returns the loss.")
-    if len(rates) != count:
-        fail(
-            f"`step` was called {len(rates)} times; expected {count}, as no loss was NaN or above "
-            "four times the smallest."
-        )
-    if not is_close(rates / expected, np.ones(count), tolerance=1e-3):
-        if is_close(rates, np.linspace(low, high, count)):
-            fail(
-                "The rates grow by the same amount each time, so nearly all of them are large. "
-                "They should grow by the same factor."
-            )
-        if is_close(rates / low, (high / low) ** (np.arange(count) / count), tolerance=1e-3):
-            fail(
-                f"The last rate is {rates[-1]:.3g} and not `high`. How many factors lie between "
-                f"the first and the last of {count} rates?"
-            )
-        if is_close(rates / low, (high / low) ** (np.arange(1, count + 1) / count), tolerance=1e-3):
-            fail(f"The first rate is {rates[0]:.3g} and not `low`: multiply after the step.")
-        if is_close(rates / expected[::-1], np.ones(count), tolerance=1e-3):
-            fail("The rates fall from `high` to `low`: the first step would ruin the weights.")
-        fail(
-            f"The rates go from {rates[0]:.3g} to {rates[-1]:.3g}, but not by one constant factor "
-            "from `low` to `high`."
-        )
-    best = expected[int(np.argmin(SMOOTH))]
-    value = float(result)
-    if math.isclose(value, best, rel_tol=1e-3):
-        fail(
-            "You return the rate with the smallest loss itself. Right behind it the run breaks "
-            "apart: return a tenth of it."
-        )
-    if math.isclose(value, min(SMOOTH), rel_tol=1e-3) or math.isclose(
-        value, min(SMOOTH) / 10, rel_tol=1e-3
-    ):
-        fail("You return a loss. The rate that belongs to it is asked for.")
-    if math.isclose(value, expected[-1] / 10, rel_tol=1e-3):
-        fail("You return a tenth of the last rate. At which rate was the loss smallest?")
-    if not math.isclose(value, best / 10, rel_tol=1e-3):
-        fail(f"The loss was smallest at {best:.3g}; a tenth of it is not {value:.3g}.")
-
-    def stops(losses, after, why):
-        stepper = Stepper(losses)
-        found = float(to_array(call(answer, stepper, 1e-3, 10.0, len(losses)), "The rate"))
-        rates = 1e-3 * 1e4 ** (np.arange(len(losses)) / (len(losses) - 1))
-        taken = len(stepper.rates)
-        if losses is EXPLODING and taken == 8:
-            fail(
-                "The loss went from 1.0 to 1.7, 3.9 and 4.1, and your run went on. You compare a "
-                "loss with the one before it; compare it with the smallest so far."
-            )
-        if taken != after:
-            fail(why.format(taken))
-        smallest = rates[int(np.nanargmin(losses[:after]))] / 10
-        if not math.isclose(found, smallest, rel_tol=1e-3):
-            fail(
-                "When the run is stopped early, the rate that you return does not belong to the "
-                "smallest loss until then."
-            )
-
-    stops(
-        LOST,
-        4,
-        "A loss of NaN at the fourth step did not end the run there: {} steps were taken. "
-        "Comparisons with NaN are all False; on which side of your `if` does it land?",
-    )
-    stops(
-        EXPLODING,
-        6,
-        "The losses were 2.3, 2.0, 1.0, 1.7, 3.9, 4.1, and the run was to end with the 4.1, more "
-        "than four times the smallest loss so far; {} steps were taken.",
-    )
-
-
-def find_linearly(step, low, high, steps):
-    losses = []
-    rates = np.linspace(low, high, steps)
-    for rate in rates:
-        losses.append(step(rate))
-    return rates[int(np.argmin(losses))] / 10
-
-
-def _find(*, exponent=lambda steps: 1 / (steps - 1), first=0, stop=True, nan=True, answer="tenth"):
-    def find(step, low, high, steps):
-        factor = (high / low) ** exponent(steps)
-        best_rate, best_loss, before = low, float("inf"), float("inf")
-        for number in range(first, steps + first):
-            rate = low * factor**number
-            loss = step(rate)
-            reference = before if stop == "before" else best_loss
-            if stop and loss > 4 * reference:
-                break
-            if nan and math.isnan(loss):
-                break
-            if loss < best_loss:
-                best_rate, best_loss = rate, loss
-            before = loss
-        return {"tenth": best_rate / 10, "best": best_rate, "loss": best_loss, "last": rate / 10}[
-            answer
-        ]
-
-    return find
-
-
-def find_downwards(step, low, high, steps):
-    return _find(stop=False)(step, high, low, steps)
-
-
-def find_without_steps(step, low, high, steps):
-    return math.sqrt(low * high)
-
-
-finder = Exercise(
-    id="10.4",
-    title="A learning-rate finder",
-    statement="""Write `find_learning_rate(step, low, high, steps)`.
-
-- `step(rate)` takes one training step at a learning rate, a Python float, and returns the loss
-  before the step as a Python float. The function `rate_stepper()` above returns such a function.
-- `low` and `high`: the first and the last rate, floats, 0 < low < high.
-- `steps`: the number of rates, a whole number of 2 or more.
-
-Call `step` with rates that grow by one constant factor from `low` to `high`, both included, in this
-order. End early, right after a loss that is NaN or more than 4 times the smallest loss seen
-before it. Return **a tenth of the rate whose call gave the smallest loss**, as a float.
-
-For example, `low=0.001`, `high=10.0`, `steps=5` means the rates 0.001, 0.01, 0.1, 1 and 10. When it
-is right, try `find_learning_rate(rate_stepper(), 0.001, 10.0, 100)`.""",
-    stub="def find_learning_rate(step, low, high, steps):\n    ...",
-    answer="find_learning_rate",
-    check=check_find_learning_rate,
-    reference=find_learning_rate,
-    hints=(
-        "Between the first and the last of n rates lie n - 1 equal factors, and together they make "
-        "high / low.",
-        "Keep two things while you go: the smallest loss, and the rate that gave it. Infinity is a "
-        "good smallest loss to begin with.",
-        'Write the question so that NaN gives the answer "stop": `if not loss < 4 * best_loss: '
-        "break`.",
-    ),
-    explanation=(
-        "The loss falls while the rate learns and rises when it breaks. Its smallest value lies "
-        "near the break, so a tenth is a safe choice. `not loss < ...` is True for NaN, for which "
-        "every comparison is False."
-    ),
-    wrong=(
-        Wrong(find_linearly, "They should grow by the same factor"),
-        Wrong(_find(exponent=lambda steps: 1 / steps), "and not `high`"),
-        Wrong(_find(exponent=lambda steps: 1 / steps, first=1), "multiply after the step"),
-        Wrong(find_downwards, "the first step would ruin the weights"),
-        Wrong(_find(answer="best"), "return a tenth of it"),
-        Wrong(_find(answer="loss"), "You return a loss"),
-        Wrong(_find(answer="last"), "a tenth of the last rate"),
-        Wrong(_find(nan=False), "A loss of NaN at the fourth step"),
-        Wrong(_find(stop=False), "was to end with the 4.1"),
-        Wrong(_find(stop="before"), "with the one before it"),
-        Wrong(find_without_steps, "never called"),
+        Wrong(modes_moving_in_training, "In training, y is made with the moving averages"),
+        Wrong(modes_batch_in_inference, "depends on its company"),
+        Wrong(modes_always_moves, "Only training may move them"),
+        Wrong(modes_never_moves, "the moving averages have not moved"),
+        Wrong(modes_momentum_swapped, "the share that the old one keeps"),
+        Wrong(modes_batch_axis_only, "Over which axes do mean and variance go?"),
+        Wrong(modes_epsilon_outside, "It belongs under it, with the variance"),
+        Wrong(modes_deviation, "the new moving_variance has the right shape"),
     ),
 )
 
-EXERCISES = (clip, accumulate, mend, finder)
+# ---------------------------------------------------------------- 07.5
+
+
+def fold(kernel, bias, gamma, beta, mean, variance, epsilon):
+    scale = gamma / np.sqrt(variance + epsilon)
+    return kernel * scale, (bias - mean) * scale + beta
+
+
+def check_fold(answer):
+    rng = np.random.default_rng(75)
+    channels = filters = 3
+    kernel = rng.normal(size=(3, 3, channels, filters)).astype(np.float32)
+    bias, gamma, beta, mean = rng.normal(size=(4, filters)).astype(np.float32)
+    variance = np.array([0.01, 0.5, 3.0], np.float32)
+    epsilon = 0.01
+    weights = (kernel, bias, gamma, beta, mean, variance)
+    result = call(answer, *(weight.copy() for weight in weights), epsilon)
+    if not isinstance(result, (tuple, list)) or len(result) != 2:
+        fail("Return two things: the new kernel and the new bias.")
+    new_kernel = expect_shape(result[0], kernel.shape, "The new kernel")
+    new_bias = expect_shape(result[1], (filters,), "The new bias")
+
+    deviation = np.sqrt(variance + epsilon)
+    scale = gamma / deviation
+    if is_close(new_kernel, kernel):
+        fail("The kernel is as it was. Each filter's answers have to come out scaled.")
+    if is_close(new_kernel, kernel * scale[:, np.newaxis]):
+        fail(
+            "The kernel is scaled along its input channels. The batch normalisation comes after "
+            "the convolution: its channels are the filters."
+        )
+    if is_close(new_kernel, kernel * gamma / (variance + epsilon)):
+        fail("The kernel is divided by the variance. Batch normalisation divides by its root.")
+    if is_close(new_kernel, kernel * gamma / np.sqrt(variance)):
+        fail("Epsilon is left out. With a variance of 0.01 it weighs as much as the variance does.")
+    if is_close(new_kernel, kernel / deviation):
+        fail("Gamma is left out of the kernel.")
+    expect_close(new_kernel, kernel * scale, "The new kernel")
+    if is_close(new_bias, bias - mean * scale + beta):
+        fail(
+            "The old bias is kept at its old size. It is added before the normalisation, so it is "
+            "scaled like everything else."
+        )
+    if is_close(new_bias, beta - mean * scale):
+        fail("The old bias is lost. Apply the normalisation to `convolution + bias` and expand.")
+    if is_close(new_bias, bias * scale + beta):
+        fail("The moving mean is left out of the new bias.")
+    expect_close(new_bias, (bias - mean) * scale + beta, "The new bias")
+
+
+def fold_kernel_untouched(kernel, bias, gamma, beta, mean, variance, epsilon):
+    return kernel, fold(kernel, bias, gamma, beta, mean, variance, epsilon)[1]
+
+
+def fold_wrong_axis(kernel, bias, gamma, beta, mean, variance, epsilon):
+    scale = gamma / np.sqrt(variance + epsilon)
+    return kernel * scale[:, np.newaxis], (bias - mean) * scale + beta
+
+
+def fold_by_variance(kernel, bias, gamma, beta, mean, variance, epsilon):
+    scale = gamma / (variance + epsilon)
+    return kernel * scale, (bias - mean) * scale + beta
+
+
+def fold_no_epsilon(kernel, bias, gamma, beta, mean, variance, epsilon):
+    return fold(kernel, bias, gamma, beta, mean, variance, 0.0)
+
+
+def fold_no_gamma(kernel, bias, gamma, beta, mean, variance, epsilon):
+    return fold(kernel, bias, np.ones_like(gamma), beta, mean, variance, epsilon)
+
+
+def fold_bias_unscaled(kernel, bias, gamma, beta, mean, variance, epsilon):
+    scale = gamma / np.sqrt(variance + epsilon)
+    return kernel * scale, bias - mean * scale + beta
+
+
+def fold_bias_lost(kernel, bias, gamma, beta, mean, variance, epsilon):
+    return fold(kernel, np.zeros_like(bias), gamma, beta, mean, variance, epsilon)
+
+
+def fold_mean_lost(kernel, bias, gamma, beta, mean, variance, epsilon):
+    return fold(kernel, bias, gamma, beta, np.zeros_like(mean), variance, epsilon)
+
+
+fold_away = Exercise(
+    id="10.5",
+    title="Fold the normalisation into the convolution",
+    statement="""In inference, mean and variance are fixed numbers. A convolution followed by a
+batch normalisation is then the same as **one** convolution with another kernel and another
+bias, which is how trained networks are made faster.
+
+Write `fold(kernel, bias, gamma, beta, mean, variance, epsilon)`, which returns the two as
+`new_kernel, new_bias`, such that for all images
+`convolve(images, new_kernel, new_bias)` equals the normalised `convolve(images, kernel, bias)`.
+
+`kernel` is a float32 array of shape (height, width, channels, filters), the next five are
+float32 arrays of shape (filters,), and `epsilon` is a number. For example, with gamma 1, beta
+0, mean 0, variance 1 and epsilon 0, both come back as they were.""",
+    stub="def fold(kernel, bias, gamma, beta, mean, variance, epsilon):\n    ...",
+    answer="fold",
+    check=check_fold,
+    reference=fold,
+    hints=(
+        "Write the normalisation of `convolution + bias` as something times `convolution`, plus "
+        "something.",
+        "The factor is gamma divided by the root of variance plus epsilon: one number a filter.",
+        "All weights of a filter take its factor. The new bias is what the normalisation makes of "
+        "the old bias.",
+    ),
+    explanation=(
+        "gamma · (k·x + b − mean) / s + beta is (gamma/s · k)·x + gamma/s · (b − mean) + beta: "
+        "again a convolution. Filters are the last axis of the kernel, so broadcasting scales "
+        "the right one."
+    ),
+    wrong=(
+        Wrong(fold_kernel_untouched, "The kernel is as it was"),
+        Wrong(fold_wrong_axis, "scaled along its input channels"),
+        Wrong(fold_by_variance, "divided by the variance"),
+        Wrong(fold_no_epsilon, "Epsilon is left out"),
+        Wrong(fold_no_gamma, "Gamma is left out"),
+        Wrong(fold_bias_unscaled, "The old bias is kept at its old size"),
+        Wrong(fold_bias_lost, "The old bias is lost"),
+        Wrong(fold_mean_lost, "The moving mean is left out"),
+    ),
+)
+
+EXERCISES = (find_strokes, foretell, depthwise_convolution, two_modes, fold_away)

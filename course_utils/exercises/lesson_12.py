@@ -1,4 +1,6 @@
-"""Exercises of lesson 12, shared layers."""
+"""Exercises of lesson 12, Sequential and Functional."""
+
+from collections import Counter
 
 import numpy as np
 
@@ -9,801 +11,809 @@ from course_utils.exercises.engine import (
     call,
     describe,
     expect_close,
+    expect_shape,
     fail,
     is_close,
     to_array,
+    without_warnings,
 )
 from course_utils.session import import_tensorflow
 
 tf = import_tensorflow()
-import keras  # noqa: E402  (after the quiet import)
+import keras  # noqa: E402
 from keras import layers  # noqa: E402
 
-# ---------------------------------------------------------------- 12.1
+
+def random_batch(shape, seed=0):
+    return np.random.default_rng(seed).normal(size=(3, *shape[1:])).astype(np.float32)
 
 
-def count_parameters(calls):
-    sizes = {name: (inputs, outputs) for name, inputs, outputs in calls}
-    return sum(inputs * outputs + outputs for inputs, outputs in sizes.values())
+def shake(model, seed):
+    """Give a model other weights, so that its answers change."""
+    rng = np.random.default_rng(seed)
+    model.set_weights([rng.normal(size=w.shape) * 0.5 for w in model.get_weights()])
 
 
-COUNTED = (
-    [("tower", 784, 64), ("tower", 784, 64), ("head", 128, 1)],
-    [("left", 10, 5), ("right", 10, 5), ("head", 5, 1)],
-    [("block", 8, 8), ("block", 8, 8), ("block", 8, 8), ("last", 8, 3)],
-)
+def run(model, x):
+    """Call a learner's model on a batch; an error becomes a verdict."""
+
+    def your_model():
+        return model(x)
+
+    return call(your_model)
 
 
-def check_count_parameters(answer):
-    for calls in COUNTED:
-        got = to_array(call(answer, list(calls)), "What it returns")
-        if got.size != 1:
-            fail(f"Expected one whole number, got an array of shape {got.shape}.")
-        truth = count_parameters(calls)
-        if is_close(got.reshape(()), truth, tolerance=1e-9):
-            continue
-        names = [name for name, _, _ in calls]
-        once = {name: (inputs, outputs) for name, inputs, outputs in calls}
-        alone = {name: size for name, size in once.items() if names.count(name) == 1}
-        mistakes = {
-            count_each_call(calls): (
-                "counts a layer again at each of its calls. How many matrices does a layer have "
-                "that is called twice?"
-            ),
-            sum(inputs * outputs for inputs, outputs in once.values()): "leaves out the biases.",
-            count_by_size(calls): (
-                "takes two layers of the same sizes for one. What makes a layer the same layer?"
-            ),
-            sum(inputs * outputs + outputs for inputs, outputs in alone.values()): (
-                "leaves out the layers that are called more than once. Their weights are there "
-                "once."
-            ),
-        }
-        words = mistakes.get(int(got.item()), f"is not right; expected {truth}.")
-        fail(f"For {calls} the answer {describe(got.item())} {words}")
+def ids_of(weights):
+    return {id(weight) for weight in weights}
 
 
-def count_each_call(calls):
-    return sum(inputs * outputs + outputs for _, inputs, outputs in calls)
+def expect_model(value, what):
+    """Check that a value is a model that is a graph or a list of layers, and built."""
+    if isinstance(value, keras.KerasTensor):
+        fail(f"{what} is a placeholder, not a model. keras.Model makes one from first and last.")
+    if not isinstance(value, keras.Model):
+        fail(f"{what} is {describe(value)}; expected a model.")
+    if not value.built or getattr(value, "inputs", None) is None:
+        fail(f"{what} has no inputs and outputs yet. Make it with keras.Model(inputs, outputs).")
 
 
-def count_without_bias(calls):
-    sizes = {name: (inputs, outputs) for name, inputs, outputs in calls}
-    return sum(inputs * outputs for inputs, outputs in sizes.values())
+# ---------------------------------------------------------------- 08.1
 
 
-def count_by_size(calls):
-    return sum(m * n + n for m, n in {(inputs, outputs) for _, inputs, outputs in calls})
+def build_two_paths():
+    image = keras.Input((28, 28, 1))
+    a = layers.Conv2D(8, 3, padding="same", activation="relu")(image)
+    b = layers.Conv2D(4, 5, padding="same", activation="relu")(image)
+    join = layers.Concatenate()([a, b])
+    c = layers.Conv2D(12, 3, padding="same", activation="relu")(join)
+    added = layers.Add()([c, join])
+    pool = layers.GlobalAveragePooling2D()(added)
+    return keras.Model(image, layers.Dense(10)(pool))
 
 
-def count_unshared_only(calls):
-    names = [name for name, _, _ in calls]
-    return sum(m * n + n for name, m, n in calls if names.count(name) == 1)
+def two_paths(
+    *, skip="join", order=1, missing="", pooling=layers.GlobalAveragePooling2D, last=None
+):
+    """Return the model of the exercise, or one that differs from it in a single place."""
+    act = {name: None if name == missing else "relu" for name in "abc"}
+    image = keras.Input((28, 28, 1))
+    a = layers.Conv2D(8, 3, padding="same", activation=act["a"])(image)
+    b = layers.Conv2D(4, 5, padding="same", activation=act["b"])(image)
+    join = layers.Concatenate()([a, b][::order])
+    x = layers.Conv2D(12, 3, padding="same", activation=act["c"])(join)
+    if skip == "join":
+        x = layers.Add()([x, join])
+    elif skip == "image":
+        x = layers.Add()([x, image])
+    elif skip == "product":
+        x = layers.Multiply()([x, join])
+    return keras.Model(image, layers.Dense(10, activation=last)(pooling()(x)))
 
 
-count = Exercise(
-    id="12.1",
-    title="Count parameters under sharing",
-    statement="""Write `count_parameters(calls)`. `calls` is a list with one entry for each call
-of a dense layer: `(name, inputs, outputs)`, a text and two whole numbers. Entries with the same
-name are calls of the same layer; entries with different names are different layers, whatever their
-sizes. Return how many numbers the network learns, weights and biases, as one whole number.
-
-For example, `[("tower", 3, 2), ("tower", 3, 2), ("head", 4, 1)]` is a layer "tower" that is called
-twice, and a layer "head": 8 + 5 = 13.""",
-    stub="def count_parameters(calls):\n    ...",
-    answer="count_parameters",
-    check=check_count_parameters,
-    reference=count_parameters,
-    hints=(
-        "What does a layer make at its first call, and what does it make at its second?",
-        "A dense layer from m to n has m · n + n numbers. Count each name once.",
-        "A dict from the name to (inputs, outputs) keeps one entry a name.",
-    ),
-    explanation=(
-        "The dict keeps one entry a layer, however often the layer is called. Two layers of equal "
-        "sizes have two names, so both count."
-    ),
-    wrong=(
-        Wrong(count_each_call, "again at each of its calls"),
-        Wrong(count_without_bias, "leaves out the biases"),
-        Wrong(count_by_size, "two layers of the same sizes for one"),
-        Wrong(count_unshared_only, "leaves out the layers that are called more than once"),
-    ),
-)
-
-# ---------------------------------------------------------------- 12.2
+def shapes_of(model):
+    return [tuple(weight.shape) for weight in model.weights]
 
 
-def read_pair(encoder):
-    shape = encoder.inputs[0].shape[1:]
-    left, right = keras.Input(shape), keras.Input(shape)
-    return keras.Model([left, right], [encoder(left), encoder(right)])
+TWO_PATHS = [(3, 3, 1, 8), (8,), (5, 5, 1, 4), (4,), (3, 3, 12, 12), (12,), (12, 10), (10,)]
+TELLING_SHAPES = {
+    (5, 5, 8, 4): "The 5 × 5 convolution reads the answers of the 3 × 3 one. In the drawing both "
+    "arrows start at the image: call both layers on it.",
+    (3, 3, 4, 8): "The first 3 × 3 convolution reads the answers of the 5 × 5 one. In the drawing "
+    "both arrows start at the image: call both layers on it.",
+    (24, 10): "The dense layer reads 24 numbers: the skip is concatenated. In the drawing the two "
+    "arrows meet at an addition.",
+    (9408, 10): "The dense layer reads 9,408 numbers, all that the addition returns. The global "
+    "average pooling before it leaves 12.",
+    (3, 3, 8, 12): "The third convolution reads 8 channels. It should read what the concatenation "
+    "returns, 12 channels.",
+    (3, 3, 4, 12): "The third convolution reads 4 channels. It should read what the concatenation "
+    "returns, 12 channels.",
+}
 
 
-RNG = np.random.default_rng(12)
-LEFT, RIGHT = RNG.normal(size=(2, 5, 6)).astype("float32")
+@without_warnings
+def check_two_paths(answer):
+    model = call(answer)
+    expect_model(model, "What build_two_paths() returns")
+    ends = [tuple(t.shape) for t in model.inputs], [tuple(t.shape) for t in model.outputs]
+    if ends[0] != [(None, 28, 28, 1)]:
+        fail(f"The model has inputs of the shapes {ends[0]}; expected one image of (28, 28, 1).")
+    if len(ends[1]) == 1 and len(ends[1][0]) == 4:
+        fail(
+            f"The answer has the shape {ends[1][0]}: it still has height and width. What takes "
+            "them away in the drawing?"
+        )
+    if ends[1] != [(None, 10)]:
+        fail(f"The model has outputs of the shapes {ends[1]}; expected one of (None, 10).")
+    shapes = shapes_of(model)
+    for shape, message in TELLING_SHAPES.items():
+        if shape in shapes:
+            fail(message)
+    if Counter(shapes) != Counter(TWO_PATHS):
+        missing = list((Counter(TWO_PATHS) - Counter(shapes)).keys())
+        extra = list((Counter(shapes) - Counter(TWO_PATHS)).keys())
+        fail(
+            "Its weights do not have the shapes that the drawing asks for. "
+            f"Missing: {missing or 'none'}; not in the drawing: {extra or 'none'}."
+        )
+    rng = np.random.default_rng(81)
+    values = {shape: rng.normal(size=shape).astype(np.float32) for shape in TWO_PATHS}
+    images = rng.uniform(size=(3, 28, 28, 1)).astype(np.float32)
 
+    def answers(some_model):
+        some_model.set_weights([values[shape] for shape in shapes_of(some_model)])
+        return run(some_model, images)
 
-def small_encoder(name="encoder"):
-    return keras.Sequential(
-        [keras.Input((6,)), layers.Dense(4, activation="tanh"), layers.Dense(3)], name=name
+    got = expect_shape(answers(model), (3, 10), "The answer for three images")
+    right = answers(two_paths())
+    if is_close(got, right, tolerance=1e-3):
+        return
+    variants = [
+        ({"skip": "none"}, "The skip is missing: the pooling reads the last convolution alone."),
+        (
+            {"skip": "image"},
+            "The skip starts at the image. One channel is added to each of 12, without an error. "
+            "In the drawing it starts at the concatenation.",
+        ),
+        (
+            {"skip": "product"},
+            "The two arrows meet at a product. In the drawing they meet at an addition.",
+        ),
+        (
+            {"order": -1},
+            "The branches are joined in the other order: in the drawing the 8 channels of the "
+            "3 × 3 convolution come first.",
+        ),
+        (
+            {"pooling": layers.GlobalMaxPooling2D},
+            "The pooling takes the largest number of each channel; the drawing asks for the "
+            "average.",
+        ),
+        ({"last": "softmax"}, "The last layer has a softmax; the drawing gives it no activation."),
+        ({"last": "relu"}, "The last layer has a ReLU; the drawing gives it no activation."),
+        ({"missing": "a"}, "The 3 × 3 convolution at the image has no ReLU."),
+        ({"missing": "b"}, "The 5 × 5 convolution has no ReLU."),
+        ({"missing": "c"}, "The convolution before the addition has no ReLU."),
+    ]
+    for options, message in variants:
+        if is_close(got, answers(two_paths(**options)), tolerance=1e-3):
+            fail(message)
+    fail(
+        "All weights have the right shapes, but the answers are not those of the drawing. Draw "
+        "your model with show_model and compare it arrow by arrow."
     )
 
 
-def two_outputs(pair, left, right):
-    """Return what a model makes of two inputs, as two arrays of shape (5, 3)."""
-    outputs = call(pair, [tf.constant(left), tf.constant(right)])
-    return [to_array(output, "An output of the model") for output in outputs]
+def two_paths_in_series():
+    x = image = keras.Input((28, 28, 1))
+    a = layers.Conv2D(8, 3, padding="same", activation="relu")(x)
+    b = layers.Conv2D(4, 5, padding="same", activation="relu")(a)
+    join = layers.Concatenate()([a, b])
+    c = layers.Conv2D(12, 3, padding="same", activation="relu")(join)
+    pool = layers.GlobalAveragePooling2D()(layers.Add()([c, join]))
+    return keras.Model(image, layers.Dense(10)(pool))
 
 
-def check_read_pair(answer):
-    encoder = small_encoder()
-    own = encoder.count_params()
-    try:
-        pair = call(answer, encoder)
-    except Mistake as mistake:
-        if f'The name "{encoder.name}" is used' not in " ".join(str(mistake).split()):
+def two_paths_no_skip():
+    return two_paths(skip="none")
+
+
+def two_paths_skip_from_image():
+    return two_paths(skip="image")
+
+
+def two_paths_concatenated():
+    image = keras.Input((28, 28, 1))
+    a = layers.Conv2D(8, 3, padding="same", activation="relu")(image)
+    b = layers.Conv2D(4, 5, padding="same", activation="relu")(image)
+    join = layers.Concatenate()([a, b])
+    c = layers.Conv2D(12, 3, padding="same", activation="relu")(join)
+    pool = layers.GlobalAveragePooling2D()(layers.Concatenate()([c, join]))
+    return keras.Model(image, layers.Dense(10)(pool))
+
+
+def two_paths_flattened():
+    image = keras.Input((28, 28, 1))
+    a = layers.Conv2D(8, 3, padding="same", activation="relu")(image)
+    b = layers.Conv2D(4, 5, padding="same", activation="relu")(image)
+    join = layers.Concatenate()([a, b])
+    c = layers.Conv2D(12, 3, padding="same", activation="relu")(join)
+    flat = layers.Flatten()(layers.Add()([c, join]))
+    return keras.Model(image, layers.Dense(10)(flat))
+
+
+def two_paths_not_pooled():
+    image = keras.Input((28, 28, 1))
+    a = layers.Conv2D(8, 3, padding="same", activation="relu")(image)
+    b = layers.Conv2D(4, 5, padding="same", activation="relu")(image)
+    join = layers.Concatenate()([a, b])
+    c = layers.Conv2D(12, 3, padding="same", activation="relu")(join)
+    return keras.Model(image, layers.Dense(10)(layers.Add()([c, join])))
+
+
+def two_paths_returns_output():
+    return build_two_paths().output
+
+
+def two_paths_without_padding():
+    image = keras.Input((28, 28, 1))
+    a = layers.Conv2D(8, 3, activation="relu")(image)
+    b = layers.Conv2D(4, 5, activation="relu")(image)
+    return keras.Model(image, layers.Concatenate()([a, b]))
+
+
+def two_paths_swapped():
+    return two_paths(order=-1)
+
+
+def two_paths_softmax():
+    return two_paths(last="softmax")
+
+
+def two_paths_no_relu():
+    return two_paths(missing="c")
+
+
+from_drawing = Exercise(
+    id="12.1",
+    title="From a drawing to a model",
+    statement="""Write `build_two_paths()`, which takes no arguments and returns a new model, wired
+as in the drawing above. Its input is one image of shape (28, 28, 1), its answer has ten numbers.
+
+- The strides are 1 and the padding of all three convolutions is "same": height and width stay 28.
+- The concatenation joins the channels, those of the 3 × 3 convolution first.
+- Only the convolutions have an activation, ReLU.
+
+The names of the layers are free. With `show_model(build_two_paths())` you can compare your
+drawing with this one.""",
+    stub="def build_two_paths():\n    ...",
+    answer="build_two_paths",
+    check=check_two_paths,
+    reference=build_two_paths,
+    hints=(
+        "Give each arrow's tensor a name of its own: image, a, b, join, c. Which box is called on "
+        "which name?",
+        "Two boxes are called on `image`, and two boxes read `join`: the third convolution and the "
+        "addition.",
+        "`layers.Add()([c, join])` is the addition; after it come `layers.GlobalAveragePooling2D` "
+        "and `layers.Dense(10)`, and at the end `keras.Model(image, ...)`.",
+    ),
+    explanation=(
+        "Each box is one call, and each arrow is a name that is used. `image` and `join` are used "
+        "twice, which is where the graph forks."
+    ),
+    wrong=(
+        Wrong(two_paths_in_series, "The 5 × 5 convolution reads the answers of the 3 × 3 one"),
+        Wrong(two_paths_no_skip, "The skip is missing"),
+        Wrong(two_paths_skip_from_image, "The skip starts at the image"),
+        Wrong(two_paths_concatenated, "the skip is concatenated"),
+        Wrong(two_paths_flattened, "reads 9,408 numbers"),
+        Wrong(two_paths_not_pooled, "it still has height and width"),
+        Wrong(two_paths_returns_output, "is a placeholder, not a model"),
+        Wrong(two_paths_without_padding, "raised ValueError"),
+        Wrong(two_paths_swapped, "in the other order"),
+        Wrong(two_paths_softmax, "The last layer has a softmax"),
+        Wrong(two_paths_no_relu, "The convolution before the addition has no ReLU"),
+    ),
+)
+
+# ---------------------------------------------------------------- 08.2
+
+
+def feature_extractor(model, names):
+    return keras.Model(model.input, [model.get_layer(name).output for name in names])
+
+
+def a_model_with_a_skip(seed=0):
+    inputs = keras.Input((6,), name="row")
+    left = layers.Dense(5, activation="relu", name="left")(inputs)
+    right = layers.Dense(5, activation="tanh", name="right")(inputs)
+    join = layers.Add(name="join")([left, right])
+    deep = layers.Dense(4, name="deep")(join)
+    model = keras.Model(inputs, layers.Dense(2, name="last")(deep), name="with_a_skip")
+    shake(model, seed)
+    return model
+
+
+def answers_by_hand(model, x):
+    """Return what each layer of the small model answers, computed with NumPy."""
+    weights = {layer.name: layer.get_weights() for layer in model.layers}
+    dense = {name: lambda v, k=kernel: v @ k[0] + k[1] for name, kernel in weights.items()}
+    left, right = np.maximum(dense["left"](x), 0), np.tanh(dense["right"](x))
+    deep = dense["deep"](left + right)
+    return {
+        "row": x,
+        "left": left,
+        "right": right,
+        "join": left + right,
+        "deep": deep,
+        "last": dense["last"](deep),
+    }
+
+
+def as_list(value):
+    return list(value) if isinstance(value, (list, tuple)) else [value]
+
+
+@without_warnings
+def check_extractor(answer):
+    model = a_model_with_a_skip(1)
+    x = random_batch((None, 6))
+    for names in (["deep", "left"], ["join"]):
+        got = call(answer, model, list(names))
+        if isinstance(got, (list, tuple)):
+            fail(
+                "It returns a list. Expected one model, whose outputs are a list: put the list "
+                "into keras.Model."
+            )
+        expect_model(got, "What it returns")
+        hand = answers_by_hand(model, x)
+        answers = run(got, x)
+        if isinstance(answers, dict):
+            fail("The new model answers with a dict. Expected a list, in the order of `names`.")
+        values = as_list(answers)
+        if len(values) == len(names) + 1 and is_close(values[-1], hand["last"]):
+            fail("There is one answer too many: nobody asked for that of the whole model.")
+        if len(values) != len(names):
+            fail(
+                f"For the {len(names)} names {names} the number of answers is {len(values)}. "
+                "Expected one answer for each name."
+            )
+        values = [to_array(value, f"Answer {i}") for i, value in enumerate(values)]
+        wanted = [hand[name] for name in names]
+        if all(is_close(*pair) for pair in zip(values, wanted, strict=True)):
+            weights = ids_of(got.weights)
+            if not weights <= ids_of(model.weights):
+                fail(
+                    "The answers are right today, but its weights are copies: when the model is "
+                    "trained further, the extractor stays behind. Use the model's own layers."
+                )
+            continue
+        if not ids_of(got.weights) & ids_of(model.weights):
+            fail(
+                "The new model has weights of its own, so it answers like another network. "
+                "Which placeholders does the given model have already?"
+            )
+        if len(names) > 1 and all(
+            is_close(*pair) for pair in zip(values, [hand["left"], hand["deep"]], strict=True)
+        ):
+            fail(
+                f"For {names} the answers come in the order of the model's layers. Expected the "
+                "order of `names`."
+            )
+        if is_close(values[0], hand["join"]) and names[0] == "deep":
+            fail("The answers are what the layers read. Expected what they return.")
+        if is_close(values[0], hand["last"]):
+            fail("The answer is that of the whole model. A model ends at the outputs you give it.")
+        where = "" if len(names) == 1 else " The network has two branches: a list cannot hold it."
+        for value, name in zip(values, names, strict=True):
+            if not is_close(value, hand[name]):
+                fail(f"The answer for '{name}' is not what that layer returns.{where}")
+    shake(model, 2)
+    expect_close(
+        as_list(got(x))[0], answers_by_hand(model, x)["join"], "After a change of weights, 'join'"
+    )
+
+
+def extractor_clone(model, names):
+    return feature_extractor(keras.models.clone_model(model), names)
+
+
+def extractor_copy(model, names):
+    copy = keras.models.clone_model(model)
+    copy.set_weights(model.get_weights())
+    return feature_extractor(copy, names)
+
+
+def extractor_in_model_order(model, names):
+    wanted = [layer.output for layer in model.layers if layer.name in names]
+    return keras.Model(model.input, wanted)
+
+
+def extractor_of_inputs(model, names):
+    return keras.Model(model.input, [model.get_layer(name).input for name in names])
+
+
+def extractor_in_a_dict(model, names):
+    return keras.Model(model.input, {name: model.get_layer(name).output for name in names})
+
+
+def extractor_with_the_end(model, names):
+    return keras.Model(
+        model.input, [model.get_layer(name).output for name in names] + [model.output]
+    )
+
+
+def extractor_list_of_placeholders(model, names):
+    return [model.get_layer(name).output for name in names]
+
+
+def extractor_sequential(model, names):
+    inputs = x = keras.Input((6,))
+    outputs = {}
+    for layer in model.layers[1:]:
+        x = layer([x, x]) if isinstance(layer, layers.Add) else layer(x)
+        outputs[layer.name] = x
+        if layer.name == "left":
+            x = inputs
+    return keras.Model(inputs, [outputs[name] for name in names])
+
+
+def extractor_whole(model, names):
+    return keras.Model(model.input, [model.output for name in names])
+
+
+extract = Exercise(
+    id="12.2",
+    title="A feature extractor",
+    statement="""Write `feature_extractor(model, names)`.
+
+- `model` is a Functional model with one input. It may have branches.
+- `names` is a list with the names of one or more of its layers, each called once.
+
+Return a new model. It has the same input, and its outputs are a list: what the named layers
+return, in the order of `names`. It shares the weights of `model` and follows when those change.
+Do not change `model` itself.
+
+For example, `feature_extractor(cnn, ["hidden", "conv_1"])` answers a batch of ten pictures with
+a list of two tensors, of shapes (10, 64) and (10, 28, 28, 8).""",
+    stub="def feature_extractor(model, names):\n    ...",
+    answer="feature_extractor",
+    check=check_extractor,
+    reference=feature_extractor,
+    hints=(
+        "A model may end at any placeholder of the graph. Where does a layer keep the one that it "
+        "returned?",
+        "`model.get_layer(name).output` is that placeholder, and `model.input` is where the graph "
+        "begins.",
+        "keras.Model takes a list of outputs: one placeholder for each name.",
+    ),
+    explanation=(
+        "The placeholders are there already; keras.Model only frames another part of the same "
+        "graph. So nothing is copied, branches come along, and training one trains the other."
+    ),
+    wrong=(
+        Wrong(extractor_clone, "has weights of its own"),
+        Wrong(extractor_copy, "its weights are copies"),
+        Wrong(extractor_in_model_order, "in the order of the model's layers"),
+        Wrong(extractor_of_inputs, "what the layers read"),
+        Wrong(extractor_with_the_end, "one answer too many"),
+        Wrong(extractor_in_a_dict, "answers with a dict"),
+        Wrong(extractor_list_of_placeholders, "It returns a list"),
+        Wrong(extractor_sequential, "a list cannot hold it"),
+        Wrong(extractor_whole, "that of the whole model"),
+    ),
+)
+
+# ---------------------------------------------------------------- 08.3
+
+
+def count_shared(first, second):
+    own = {id(weight) for weight in first.weights}
+    return sum(int(np.prod(weight.shape)) for weight in second.weights if id(weight) in own)
+
+
+def a_small_model(*, units=3, name="small"):
+    """Return a model with a batch normalisation, whose layers always have the same names."""
+    inputs = keras.Input((4,), name="row")
+    x = layers.Dense(units, name="hidden")(inputs)
+    x = layers.BatchNormalization(name="norm")(x)
+    return keras.Model(inputs, layers.Dense(2, name="last")(x), name=name)
+
+
+def pairs_of_models():
+    """Return (what it is, first, second, numbers shared) for several pairs of models."""
+    model = a_small_model()
+    shake(model, 3)
+    copy = keras.models.clone_model(model)
+    copy.set_weights(model.get_weights())
+    part = keras.Model(model.input, model.get_layer("norm").output, name="part")
+    inputs = keras.Input((4,), name="row")
+    outer = keras.Model(inputs, layers.Dense(5, name="more")(model(inputs)), name="outer")
+    twice = keras.Model(inputs, layers.Add()([model(inputs), model(-inputs)]), name="twice")
+    x = layers.Dense(3, name="own")(inputs)
+    one_layer = keras.Model(inputs, model.get_layer("last")(x), name="one_layer")
+    total = model.count_params()
+    return [
+        ("a model and a view of its first part", model, part, part.count_params()),
+        ("two models whose layers have the same names", model, a_small_model(), 0),
+        ("a model and its clone with the weights copied", model, copy, 0),
+        ("a model and a larger one that calls it", model, outer, total),
+        ("a larger model and the one that it calls", outer, model, total),
+        ("a model and one that calls it twice", model, twice, total),
+        ("two models with one layer in common", model, one_layer, 3 * 2 + 2),
+        ("a model and itself", model, model, total),
+    ]
+
+
+def shared_by(method, first, second):
+    """Return what several ways to count, right and wrong, give."""
+    sizes = lambda weights: sum(int(np.prod(weight.shape)) for weight in weights)  # noqa: E731
+    if method == "names":
+        names = {weight.path for weight in first.weights}
+        return sizes(weight for weight in second.weights if weight.path in names)
+    if method == "values":
+        return sizes(
+            weight
+            for weight in second.weights
+            if any(np.array_equal(weight, other) for other in first.weights)
+        )
+    if method == "layers":
+        own = {id(layer) for layer in first.layers}
+        return sum(layer.count_params() for layer in second.layers if id(layer) in own)
+    kind = "trainable_weights" if method == "trainable" else "weights"
+    own = ids_of(getattr(first, kind))
+    both = [weight for weight in getattr(second, kind) if id(weight) in own]
+    return len(both) if method == "variables" else sizes(both)
+
+
+MISTAKEN_COUNTS = {
+    "trainable": "leaves out the moving averages of the batch normalisation: they are weights as "
+    "well, and shared with the layer.",
+    "variables": "is the number of variables. Expected how many numbers they hold together.",
+    "values": "counts weights that hold equal numbers. Copies do; change one of them, and the "
+    "other stays. What tells two variables apart?",
+    "names": "goes by names. Keras, or you, may give two layers the same name.",
+    "layers": "compares the layers at the top of both models, and misses those of a model inside "
+    "a model. `weights` lists all.",
+}
+
+
+@without_warnings
+def check_count_shared(answer):
+    for what, first, second, expected in pairs_of_models():
+        try:
+            got = to_array(call(answer, first, second), "What it returns")
+        except Mistake as mistake:
+            if "truth value of an array" in str(mistake):
+                fail(f"{mistake}. Between variables `==` and `in` compare numbers, one by one.")
             raise
-        fail(
-            "Keras refuses two layers of one name in a model, so yours has two encoders. "
-            "clone_model and from_config copy the plan of a layer and make new weights. Call the "
-            "encoder itself, twice."
-        )
-    if not isinstance(pair, keras.Model):
-        fail(f"Expected a keras.Model, got {describe(pair)}.")
-    inputs, outputs = getattr(pair, "inputs", None) or [], getattr(pair, "outputs", None) or []
-    if len(inputs) != 2 or len(outputs) != 2:
-        fail(
-            f"Expected a model with two inputs and two outputs, got {len(inputs)} and "
-            f"{len(outputs)}. Give keras.Model two lists."
-        )
-    if isinstance(call(pair, [tf.constant(LEFT), tf.constant(RIGHT)]), dict):
-        fail("The model returns a dict. Give keras.Model a list of two outputs, left and right.")
-    for output in outputs:
-        if tuple(output.shape) != (None, 3):
-            fail(f"Each output should be one vector of the encoder, got {tuple(output.shape)}.")
-    expected = [np.asarray(encoder(LEFT)), np.asarray(encoder(RIGHT))]
-    got = two_outputs(pair, LEFT, RIGHT)
-    right = [is_close(*both) for both in zip(got, expected, strict=True)]
-    if is_close(got[0], got[1]):
-        fail(
-            "Both outputs are the same although the inputs differ: one of the inputs is not read. "
-            "Call the encoder on each of them, and keep what each call returns."
-        )
-    if is_close(got[0], expected[1]) and is_close(got[1], expected[0]):
-        fail("The outputs are swapped: the first should be the vector of the first input.")
-    held = pair.count_params()
-    if held > own and all(right):
-        fail(
-            f"The model holds {held} numbers, the encoder {own}. Copied weights answer alike "
-            "today; after the first training step the copies part. Share the layer, not its values."
-        )
-    if held > own and any(right):
-        fail(
-            f"The model holds {held} numbers, the encoder {own}: one input is read by a copy. "
-            "clone_model and from_config copy the plan of a layer and make new weights."
-        )
-    if held > own:
-        fail(
-            f"The model holds {held} numbers, the encoder {own}, and neither side answers as the "
-            "encoder does. Layers made from one configuration are different layers."
-        )
-    if not all(right):
-        fail(
-            "The two sides share weights, but not those of the encoder that you were given: this "
-            "is a copy of it. Call the encoder itself."
-        )
-    for weight in encoder.trainable_weights:
-        weight.assign(weight * 0.5 + 0.1)
-    expected = [np.asarray(encoder(LEFT)), np.asarray(encoder(RIGHT))]
-    for side, value, truth in zip(
-        ("left", "right"), two_outputs(pair, LEFT, RIGHT), expected, strict=True
-    ):
-        expect_close(value, truth, f"The {side} vector, after a change of the encoder's weights,")
+        if got.size != 1:
+            fail(f"Expected one whole number, got an array of shape {got.shape}.")
+        if got.dtype.kind == "b":
+            fail("It returns True or False. Expected how many numbers the two share.")
+        if is_close(got.reshape(()), expected, tolerance=1e-9):
+            continue
+        number = got.item()
+        said = f"For {what} the answer {describe(number)}"
+        for method, message in MISTAKEN_COUNTS.items():
+            if number == shared_by(method, first, second):
+                fail(f"{said} {message}")
+        fail(f"{said} is not right; expected {expected}.")
 
 
-def pair_from_config(encoder):
-    first, second = (type(encoder).from_config(encoder.get_config()) for _ in range(2))
-    first.name, second.name = "first", "second"
-    left, right = keras.Input((6,)), keras.Input((6,))
-    return keras.Model([left, right], [first(left), second(right)])
+def shared_by_values(first, second):
+    return shared_by("values", first, second)
 
 
-def pair_clone(encoder):
-    twin = keras.models.clone_model(encoder)
-    twin.name = "twin"
-    left, right = keras.Input((6,)), keras.Input((6,))
-    return keras.Model([left, right], [encoder(left), twin(right)])
+def shared_by_paths(first, second):
+    return shared_by("names", first, second)
 
 
-def pair_clone_of_one_name(encoder):
-    twin = keras.models.clone_model(encoder)
-    left, right = keras.Input((6,)), keras.Input((6,))
-    return keras.Model([left, right], [encoder(left), twin(right)])
+def shared_by_layers(first, second):
+    return shared_by("layers", first, second)
 
 
-def pair_of_a_dict(encoder):
-    left, right = keras.Input((6,)), keras.Input((6,))
-    return keras.Model([left, right], {"left": encoder(left), "right": encoder(right)})
+def shared_variables(first, second):
+    return shared_by("variables", first, second)
 
 
-def pair_copied_weights(encoder):
-    twin = keras.models.clone_model(encoder)
-    twin.name = "twin"
-    twin.set_weights(encoder.get_weights())
-    left, right = keras.Input((6,)), keras.Input((6,))
-    return keras.Model([left, right], [encoder(left), twin(right)])
+def shared_trainable(first, second):
+    return shared_by("trainable", first, second)
 
 
-def pair_of_one_clone(encoder):
-    return read_pair(keras.models.clone_model(encoder))
+def shared_yes_or_no(first, second):
+    return count_shared(first, second) > 0
 
 
-def pair_reads_one(encoder):
-    left, right = keras.Input((6,)), keras.Input((6,))
-    vector = encoder(left)
-    return keras.Model([left, right], [vector, vector])
-
-
-def pair_joined(encoder):
-    left, right = keras.Input((6,)), keras.Input((6,))
-    return keras.Model([left, right], layers.Concatenate()([encoder(left), encoder(right)]))
-
-
-def pair_swapped(encoder):
-    left, right = keras.Input((6,)), keras.Input((6,))
-    return keras.Model([left, right], [encoder(right), encoder(left)])
+def shared_by_in(first, second):
+    return sum(int(np.prod(w.shape)) for w in second.weights if w in first.weights)
 
 
 share = Exercise(
-    id="12.2",
-    title="Share an encoder",
-    statement="""Write `read_pair(encoder)`. It takes a Functional or Sequential model from one
-float32 input to one vector, and returns a `keras.Model` from a list of two inputs, left and right,
-to a list of two vectors: what `encoder` makes of the left input, and what it makes of the right
-one. Both sides use the weights of `encoder` itself. `encoder.inputs[0].shape[1:]` is the shape of
-an input without the batch axis.
-
-For example, with an encoder of 40 parameters, the model has 40 parameters, and when the encoder
-is trained or changed, both vectors change.""",
-    stub="def read_pair(encoder):\n    ...",
-    answer="read_pair",
-    check=check_read_pair,
-    reference=read_pair,
-    hints=(
-        "A model is called like a layer. What happens to its weights at a second call?",
-        "Make two `keras.Input`, and call the same object on each of them.",
-        "`keras.Model` takes a list of inputs and a list of outputs.",
-    ),
-    explanation=(
-        "Two calls of one object are two uses of one set of weights. A copy, however it is made, "
-        "has weights of its own."
-    ),
-    wrong=(
-        Wrong(pair_from_config, "Layers made from one configuration are different layers"),
-        Wrong(pair_clone, "one input is read by a copy"),
-        Wrong(pair_clone_of_one_name, "so yours has two encoders"),
-        Wrong(pair_of_a_dict, "returns a dict"),
-        Wrong(pair_copied_weights, "after the first training step the copies part"),
-        Wrong(pair_of_one_clone, "not those of the encoder that you were given"),
-        Wrong(pair_reads_one, "one of the inputs is not read"),
-        Wrong(pair_joined, "two inputs and two outputs"),
-        Wrong(pair_swapped, "The outputs are swapped"),
-    ),
-)
-
-# ---------------------------------------------------------------- 12.3
-
-
-def symmetric_head(left, right):
-    distance = keras.ops.abs(left - right)
-    return layers.Dense(1)(distance)
-
-
-def scores(model, first, second):
-    """Return the scores of a model for pairs, as float64 of shape (n,)."""
-    value = call(model, [tf.constant(first), tf.constant(second)])
-    return to_array(value, "The score").astype("float64").reshape(-1)
-
-
-def lies_in_unit_interval(*values):
-    return min(map(np.min, values)) >= 0 and max(map(np.max, values)) <= 1
-
-
-def stays_there(model, a, b):
-    """Say whether the scores lie between 0 and 1 with far larger weights, too."""
-    before = model.get_weights()
-    model.set_weights([weight + 5 for weight in before])
-    larger = [scores(model, *pair) for pair in ((a, b), (b, a), (a, a), (b, b))]
-    model.set_weights(before)
-    return lies_in_unit_interval(*larger)
-
-
-def check_symmetric_head(answer):
-    left, right = keras.Input((4,)), keras.Input((4,))
-    score = call(answer, left, right)
-    if not isinstance(score, keras.KerasTensor):
-        fail(
-            f"Expected a symbolic tensor, got {describe(score)}. Return what your last layer "
-            "returns."
-        )
-    if tuple(score.shape) != (None, 1):
-        fail(f"The score has the shape {tuple(score.shape)}; expected (None, 1), one a pair.")
-    try:
-        model = keras.Model([left, right], score)
-    except ValueError:
-        fail("The score does not come from `left` and `right`.")
-    a, b = 3 * np.random.default_rng(3).normal(size=(2, 64, 4)).astype("float32")
-    if not model.trainable_weights:
-        fail("There is nothing to learn in this head. End it with a dense layer of one unit.")
-    for weight in model.trainable_weights:  # biases start at 0; here they shall count
-        weight.assign_add(np.full(weight.shape, 0.1, "float32"))
-    ab, ba, aa, bb = (scores(model, *pair) for pair in ((a, b), (b, a), (a, a), (b, b)))
-    if lies_in_unit_interval(ab, ba, aa, bb) and stays_there(model, a, b):
-        fail("All scores lie between 0 and 1. Return the score itself, without an activation.")
-    if is_close(ab, np.full_like(ab, ab[0])):
-        fail("The score is the same for all pairs: it does not look at the vectors.")
-    symmetric = is_close(ab, ba, tolerance=1e-3)
-    additive = is_close(aa + bb, ab + ba, tolerance=1e-3)
-    if not symmetric and additive and is_close(ab + ba, aa + bb) and is_close(aa, bb):
-        fail(
-            "Swapping left and right changes the score: a difference turns its sign. What of it "
-            "stays the same when the two are swapped?"
-        )
-    if not symmetric and additive:
-        fail(
-            "Swapping left and right changes the score, because each side has weights of its own "
-            "in the unit, and no weights at all make this head say 'same': s(a, a) + s(b, b) = "
-            "s(a, b) + s(b, a)."
-        )
-    if not symmetric:
-        fail(
-            "Swapping left and right changes the score. After joining, each place of the joined "
-            "vector has a weight of its own, and a difference that is not made absolute has a "
-            "sign. Build first what both orders have in common."
-        )
-    if additive:
-        fail(
-            "The score is symmetric, but a sum of two sides, so it cannot say 'same': s(a, a) + "
-            "s(b, b) = s(a, b) + s(b, a). The two vectors have to meet in something that is not "
-            "a sum."
-        )
-
-
-def head_joined(left, right):
-    return layers.Dense(1)(layers.Concatenate()([left, right]))
-
-
-def head_joined_hidden(left, right):
-    x = layers.Dense(16, activation="relu")(layers.Concatenate()([left, right]))
-    return layers.Dense(1)(x)
-
-
-def head_signed(left, right):
-    return layers.Dense(1)(left - right)
-
-
-def head_sum(left, right):
-    return layers.Dense(1)(left + right)
-
-
-def head_sigmoid(left, right):
-    return layers.Dense(1, activation="sigmoid")(keras.ops.abs(left - right))
-
-
-def head_without_weights(left, right):
-    return -keras.ops.sum(keras.ops.square(left - right), axis=1, keepdims=True)
-
-
-def head_no_unit(left, right):
-    return keras.ops.abs(left - right)
-
-
-symmetric = Exercise(
     id="12.3",
-    title="A symmetric head",
-    statement="""Write `symmetric_head(left, right)`. It takes two symbolic float32 tensors of shape
-(None, 4), the vectors of the two sides, and returns a symbolic tensor of shape (None, 1): the score
-of the pair, without an activation. The head must
+    title="How much two models share",
+    statement="""Write `count_shared(first, second)`. Both arguments are built models. Return how
+many numbers they share, as one whole number: the sizes of all weights, trainable or not, that
+belong to both. Return 0 when they share nothing, and count each weight once.
 
-- give the same score when left and right are swapped, whatever its weights are;
-- be able to learn "same": for some vectors a and b, s(a, a) + s(b, b) is not s(a, b) + s(b, a);
-- have weights to learn, such as those of a dense layer of one unit at its end.
-
-Use `layers` and `keras.ops`. There is more than one right answer.""",
-    stub="def symmetric_head(left, right):\n    ...",
-    answer="symmetric_head",
-    check=check_symmetric_head,
-    reference=symmetric_head,
+For example, `count_shared(reader, cnn)` is `cnn.count_params()`, since `reader` calls the CNN,
+and `count_shared(copy, cnn)` is 0. Do not train or change the models.""",
+    stub="def count_shared(first, second):\n    ...",
+    answer="count_shared",
+    check=check_count_shared,
+    reference=count_shared,
     hints=(
-        "Which operations on two vectors do not care about the order? Which of them are more than "
-        "a sum of a part from the left and a part from the right?",
-        "The difference turns its sign when the two are swapped. What removes a sign?",
-        "`keras.ops.abs`, then `layers.Dense(1)`.",
+        "`weights` of a model lists all its variables, those of models inside it included.",
+        "Shared means one object. Two objects can have the same name, the same shape and the same "
+        "numbers. `==` and `in` compare numbers; compare with `is`, or compare what `id` returns.",
+        "Make the set of the ids of the first model's weights. Then add up the sizes "
+        "(`np.prod(weight.shape)`) of those weights of the second whose id is in it.",
     ),
     explanation=(
-        "|a - b| is |b - a|, whatever comes after it. It is 0 exactly where the two agree, and the "
-        "unit after it says how much each place counts."
+        "A weight is shared when both models hold the same variable object. `weights` reaches into "
+        "models inside models and lists each variable once, however often it is used."
     ),
     wrong=(
-        Wrong(head_joined, "no weights at all make this head say 'same'"),
-        Wrong(head_joined_hidden, "each place of the joined vector has a weight of its own"),
-        Wrong(head_signed, "turns its sign"),
-        Wrong(head_sum, "symmetric, but a sum of two sides"),
-        Wrong(head_sigmoid, "without an activation"),
-        Wrong(head_without_weights, "nothing to learn"),
-        Wrong(head_no_unit, "expected (None, 1)"),
+        Wrong(shared_by_values, "counts weights that hold equal numbers"),
+        Wrong(shared_by_paths, "goes by names"),
+        Wrong(shared_by_layers, "misses those of a model inside"),
+        Wrong(shared_variables, "is the number of variables"),
+        Wrong(shared_trainable, "leaves out the moving averages"),
+        Wrong(shared_yes_or_no, "returns True or False"),
+        Wrong(shared_by_in, "`==` and `in` compare numbers"),
     ),
 )
 
-# ---------------------------------------------------------------- 12.4
+# ---------------------------------------------------------------- 08.4
 
 
-def is_shared(pair):
-    ones = [tf.ones([1, *tensor.shape[1:]]) for tensor in pair.inputs]
-    with tf.GradientTape(persistent=True) as tape:
-        left, right = pair(ones)
-    weights = pair.trainable_weights
-    from_left = tape.gradient(left, weights)
-    from_right = tape.gradient(right, weights)
-    return all(gradient is not None for gradient in from_left + from_right)
+def split_and_join(model, name):
+    middle = model.get_layer(name).output
+    first = keras.Model(model.input, middle)
+    second = keras.Model(middle, model.output)
+    joined = keras.Model(first.input, second(first.output))
+    return first, second, joined
 
 
-def shared_pair():
-    return read_pair(small_encoder())
+def a_chain(seed=0):
+    inputs = x = keras.Input((6,), name="row")
+    for name in ("one", "two", "three", "four"):
+        x = layers.Dense(6, activation="tanh", name=name)(x)
+    model = keras.Model(inputs, x, name="chain")
+    shake(model, seed)
+    return model
 
 
-def shared_layers_pair():
-    """Return a pair without an inner model: two plain layers, each called twice."""
-    first, second = layers.Dense(4, activation="relu"), layers.Dense(3)
-    left, right = keras.Input((6,)), keras.Input((6,))
-    return keras.Model([left, right], [second(first(left)), second(first(right))])
+def a_model_with_a_waist(seed=0):
+    """Return a model in which all paths meet at the layer "waist", with branches behind it."""
+    inputs = keras.Input((6,), name="row")
+    a = layers.Dense(6, activation="tanh", name="a")(inputs)
+    waist = layers.Dense(6, activation="tanh", name="waist")(layers.Add(name="add")([inputs, a]))
+    b = layers.Dense(6, activation="tanh", name="b")(waist)
+    outputs = layers.Dense(6, name="last")(layers.Multiply(name="product")([waist, b]))
+    model = keras.Model(inputs, outputs, name="waisted")
+    shake(model, seed)
+    return model
 
 
-def twin_pair():
-    left, right = keras.Input((6,)), keras.Input((6,))
-    return keras.Model([left, right], [small_encoder("one")(left), small_encoder("two")(right)])
+def parts_of(model, name, x):
+    """Return what the named layer of a small model, and the layer before it, answer."""
+    before = {"two": "one", "waist": "add"}[name]
+    places = [model.get_layer(layer).output for layer in (before, name)]
+    return keras.Model(model.input, places)(x)
 
 
-def copied_pair():
-    return pair_copied_weights(small_encoder())
+@without_warnings
+def check_split(answer):
+    for make, name in ((a_chain, "two"), (a_model_with_a_waist, "waist")):
+        model = make(4)
+        x = random_batch((None, 6), 5)
+        result = call(answer, model, name)
+        if not isinstance(result, (list, tuple)) or len(result) != 3:
+            fail(f"It returns {describe(result)}; expected three models: first, second, joined.")
+        for part, what in zip(result, ("first", "second", "joined"), strict=True):
+            expect_model(part, f"`{what}`")
+        first, second, joined = result
+        early, middle = parts_of(model, name, x)
+        got = run(first, x)
+        if is_close(got, early):
+            fail(f"`first` ends before '{name}'. The named layer is the last of the first half.")
+        if not ids_of(first.weights) & ids_of(model.weights):
+            fail("`first` has weights of its own. The halves are to share those of the model.")
+        expect_close(got, middle, f"For a model cut at '{name}', the answer of `first`")
+        theirs = run(second, middle)
+        if ids_of(model.get_layer(name).weights) & ids_of(second.weights):
+            fail(f"'{name}' is in both halves, so it is applied twice. It belongs to the first.")
+        if not ids_of(second.weights) <= ids_of(model.weights):
+            fail("`second` has weights of its own. The halves are to share those of the model.")
+        if not is_close(theirs, model(x)):
+            detail = (
+                " Behind the cut this model has branches: is your second half a list of layers?"
+                if make is a_model_with_a_waist
+                else ""
+            )
+            fail(f"`second` does not make the model's answer of what `first` returns.{detail}")
+        if joined is model:
+            fail("`joined` is the model that was given. Put it together from the two halves.")
+        if not is_close(run(joined, x), model(x)):
+            fail("`joined` does not give the model's answers.")
+        if not any(part is second for part in joined.layers):
+            fail("`joined` does not call `second`. Put it together from the two halves.")
+        shake(model, 6)
+        if not is_close(joined(x), model(x)):
+            fail("When the model's weights change, `joined` stays behind: its weights are copies.")
 
 
-def half_shared_pair():
-    """Return a pair whose first layer is shared and whose last layers are not."""
-    first = layers.Dense(4, activation="relu")
-    left, right = keras.Input((6,)), keras.Input((6,))
-    outputs = [layers.Dense(3)(first(left)), layers.Dense(3)(first(right))]
-    return keras.Model([left, right], outputs)
+def split_before(model, name):
+    layer = model.get_layer(name)
+    first = keras.Model(model.input, layer.input)
+    second = keras.Model(layer.input, model.output)
+    return first, second, keras.Model(first.input, second(first.output))
 
 
-def half_shared_at_the_end():
-    """Return a pair whose last layer is shared and whose first layers are not."""
-    last = layers.Dense(3)
-    left, right = keras.Input((6,)), keras.Input((6,))
-    outputs = [last(layers.Dense(4, activation="relu")(side)) for side in (left, right)]
-    return keras.Model([left, right], outputs)
+def split_in_both(model, name):
+    layer = model.get_layer(name)
+    first = keras.Model(model.input, layer.output)
+    second = keras.Model(layer.input, model.output)
+    return first, second, keras.Model(first.input, second(first.output))
 
 
-def twins_that_repeat():
-    """Return a pair of two layers, each called twice, but on its own side only."""
-    left, right = keras.Input((6,)), keras.Input((6,))
-    first, second = layers.Dense(6), layers.Dense(6)
-    return keras.Model([left, right], [first(first(left)), second(second(right))])
+def split_joined_by_ends(model, name):
+    first, second, _ = split_and_join(model, name)
+    return first, second, keras.Model(first.input, second.output)
 
 
-PROVED = (
-    (shared_pair, True, "one encoder called twice", "It says False. Both sides use its weights."),
-    (
-        twin_pair,
-        False,
-        "two encoders",
-        "It says True. Each weight belongs to one side alone.",
-    ),
-    (
-        copied_pair,
-        False,
-        "an encoder and a clone with copied weights",
-        "It says True. The two answer alike now, but a change of one leaves the other as it is. "
-        "Equal values are no proof: which weights does each output depend on?",
-    ),
-    (
-        shared_layers_pair,
-        True,
-        "two plain layers, each called twice, with no model inside",
-        "It says False. Do not count layers: ask which weights each output depends on.",
-    ),
-    (
-        half_shared_pair,
-        False,
-        "a first layer that is shared and last layers that are not",
-        "It says True. Some weights are shared; the question is whether all are.",
-    ),
-    (
-        half_shared_at_the_end,
-        False,
-        "first layers of their own and a last layer that is shared",
-        "It says True. The last layer is shared, but each of the first ones belongs to one side.",
-    ),
-    (
-        twins_that_repeat,
-        False,
-        "two layers, each called twice on its own side",
-        "It says True. Two calls are no proof: both may belong to one side.",
-    ),
-)
+def split_clones(model, name):
+    return split_and_join(keras.models.clone_model(model), name)
 
 
-def check_is_shared(answer):
-    for make, truth, what, says in PROVED:
-        pair = make()
-        before = pair.get_weights()
-        got = call(answer, pair)
-        if not isinstance(got, bool | np.bool_):
-            fail(f"Expected True or False, got {describe(got)}.")
-        if not all(map(np.array_equal, before, pair.get_weights())):
-            fail("Your function leaves the model with other weights than it found. Put them back.")
-        if bool(got) != truth:
-            fail(f"A pair of {what}: {says}")
+def split_copied_tail(model, name):
+    first, second, _ = split_and_join(model, name)
+    copy = keras.models.clone_model(second)
+    copy.set_weights(second.get_weights())
+    return first, copy, keras.Model(first.input, copy(first.output))
 
 
-def shared_by_answers(pair):
-    x = np.ones((1, 6), "float32")
-    left, right = pair([x, x])
-    return bool(np.allclose(left, right))
+def split_as_lists(model, name):
+    place = [layer.name for layer in model.layers].index(name) + 1
+    first = keras.Model(model.input, model.layers[place - 1].output)
+    second_input = x = keras.Input((6,))
+    for layer in model.layers[place:]:
+        x = layer([x, x]) if isinstance(layer, layers.Multiply) else layer(x)
+    second = keras.Model(second_input, x)
+    return first, second, keras.Model(first.input, second(first.output))
 
 
-def shared_by_layers(pair):
-    return len(pair.layers) == 3
+def split_gives_back_the_model(model, name):
+    first, second, _ = split_and_join(model, name)
+    return first, second, model
 
 
-def shared_if_any(pair):
-    ones = [tf.ones([1, 6]), tf.ones([1, 6])]
-    with tf.GradientTape(persistent=True) as tape:
-        left, right = pair(ones)
-    weights = pair.trainable_weights
-    both = zip(tape.gradient(left, weights), tape.gradient(right, weights), strict=True)
-    return any(one is not None and other is not None for one, other in both)
+def split_only(model, name):
+    return split_and_join(model, name)[:2]
 
 
-def shared_by_change(pair):
-    x = np.ones((1, 6), "float32")
-    before = [np.asarray(output) for output in pair([x, x])]
-    for weight in pair.trainable_weights:
-        weight.assign_add(tf.ones_like(weight))
-    after = [np.asarray(output) for output in pair([x, x])]
-    return not any(map(np.array_equal, before, after))
-
-
-def shared_by_last_weight(pair):
-    x = np.ones((1, 6), "float32")
-    weight = pair.trainable_weights[-1]
-    old, before = weight.numpy(), [np.asarray(output) for output in pair([x, x])]
-    weight.assign(old + 1)
-    after = [np.asarray(output) for output in pair([x, x])]
-    weight.assign(old)
-    return not any(map(np.array_equal, before, after))
-
-
-def shared_by_calls(pair):
-    return all(
-        len(layer._inbound_nodes) >= 2
-        for layer in pair.layers
-        if not isinstance(layer, layers.InputLayer)
-    )
-
-
-def shared_never(pair):
-    return False
-
-
-prove = Exercise(
+split = Exercise(
     id="12.4",
-    title="Prove it",
-    statement="""Write `is_shared(pair)`. It takes a Functional model from two inputs, left and
-right, to two outputs, such as `read_pair` returns. It returns `True` if **every** trainable weight
-of the model has a part in both outputs, else `False`. The model stays as it is: afterwards its
-weights have the values that they had before.
+    title="Split a model in two and join it again",
+    statement="""Write `split_and_join(model, name)`.
 
-Each input is float32 of shape (batch, n). The first output depends on the left input alone, the
-second on the right one. A proof is not fooled by a copy: an encoder and a clone that holds the same
-values are not shared. `pair.trainable_weights` lists the weights, and `pair.inputs[0].shape` is the
-shape of an input.""",
-    stub="def is_shared(pair):\n    ...",
-    answer="is_shared",
-    check=check_is_shared,
-    reference=is_shared,
+- `model` is a Functional model with one input and one output. It may have branches and skips.
+- `name` is the name of one of its layers, at which all paths meet, so that a cut is possible.
+
+Return three models, `first, second, joined`:
+
+- `first` leads from the model's input to what the named layer returns;
+- `second` leads from there to the model's output, without the named layer;
+- `joined` calls `second` on what `first` returns, and so gives the answers of `model`.
+
+All three share the weights of `model`. Leave `model` itself as it is.""",
+    stub="def split_and_join(model, name):\n    ...",
+    answer="split_and_join",
+    check=check_split,
+    reference=split_and_join,
     hints=(
-        "Do not ask whether the two sides answer alike. Ask what each answer depends on.",
-        "Lesson 04: what is the gradient of a result with respect to a weight that has no part in "
-        "it?",
-        "With a persistent tape, take the gradients of the left output and those of the right "
-        "output. None of them may be `None`.",
+        "One placeholder is the end of the first half and the beginning of the second. Which one?",
+        "A model may begin at a placeholder in the middle: `keras.Model(middle, model.output)`.",
+        "`second` has placeholders of its own, so a model cannot end at `second.output`. Call "
+        "`second` on `first.output`, and end there.",
     ),
     explanation=(
-        "A gradient is None where no path leads from a weight to the output. If no gradient is "
-        "None on either side, each weight has a part in both outputs. Values play no role, so "
-        "copies do not deceive, and nothing is changed."
+        "Both halves are views between placeholders of one graph, so the weights are shared. "
+        "Calling the second half on the output of the first makes the link that "
+        "keras.Model(first.input, second.output) is missing."
     ),
     wrong=(
-        Wrong(shared_by_answers, "Equal values are no proof"),
-        Wrong(shared_by_layers, "Do not count layers"),
-        Wrong(shared_if_any, "the question is whether all are"),
-        Wrong(shared_by_change, "Put them back"),
-        Wrong(shared_by_last_weight, "each of the first ones belongs to one side"),
-        Wrong(shared_by_calls, "Two calls are no proof"),
-        Wrong(shared_never, "Both sides use its weights"),
-        Wrong(lambda pair: True, "Each weight belongs to one side alone"),
+        Wrong(split_before, "`first` ends before 'two'"),
+        Wrong(split_in_both, "'two' is in both halves"),
+        Wrong(split_joined_by_ends, "is not connected to"),
+        Wrong(split_clones, "`first` has weights of its own"),
+        Wrong(split_copied_tail, "`second` has weights of its own"),
+        Wrong(split_as_lists, "is your second half a list of layers"),
+        Wrong(split_gives_back_the_model, "`joined` is the model that was given"),
+        Wrong(split_only, "expected three models"),
     ),
 )
 
-# ---------------------------------------------------------------- 12.5
-
-
-def tied_autoencoder(size, code_size):
-    inputs = keras.Input((size,))
-    encoder = layers.Dense(code_size, activation="relu")
-    code = encoder(inputs)
-    outputs = keras.ops.einsum("bc,ic->bi", code, encoder.kernel)
-    return keras.Model(inputs, outputs)
-
-
-def tied_by_hand(x, kernel, bias):
-    return tf.matmul(tf.nn.relu(tf.matmul(x, kernel) + bias), kernel, transpose_b=True)
-
-
-def check_tied_autoencoder(answer):
-    size, code_size = 5, 3
-    model = call(answer, size, code_size)
-    if not isinstance(model, keras.Model):
-        fail(f"Expected a keras.Model, got {describe(model)}.")
-    if tuple(getattr(model, "output_shape", None) or model.outputs[0].shape) != (None, size):
-        fail(f"Expected an output of shape (None, {size}), as wide as the input.")
-    shapes = sorted(tuple(weight.shape) for weight in model.trainable_weights)
-    x = tf.constant(RNG.normal(size=(7, size)).astype("float32"))
-    kernels = [w for w in model.trainable_weights if tuple(w.shape) == (size, code_size)]
-    biases = [w for w in model.trainable_weights if tuple(w.shape) == (code_size,)]
-    truth = size * code_size + code_size
-    if not kernels or not biases:
-        fail(
-            f"The model has weights of the shapes {shapes}. Expected a kernel ({size}, "
-            f"{code_size}) and a bias ({code_size},), those of the dense layer that encodes."
-        )
-    biases[0].assign(np.array([0.5, -0.2, 0.3], "float32"))
-    kernel, bias = kernels[0], biases[0]
-    expected = tied_by_hand(x, kernel.numpy(), bias.numpy())
-    alike = is_close(call(model, x), expected)
-    if model.count_params() > truth and not alike:
-        fail(
-            f"The model has {model.count_params()} parameters, expected {truth}: the decoder has a "
-            "kernel of its own. It should multiply by the encoder's."
-        )
-    if model.count_params() > truth:
-        fail(
-            f"The model has {model.count_params()} parameters, expected {truth}. The decoder "
-            "starts with a copy of the encoder's kernel; the first training step parts them."
-        )
-    reshaped = tf.matmul(
-        tf.nn.relu(tf.matmul(x, kernel.numpy()) + bias.numpy()),
-        tf.reshape(kernel.numpy(), (code_size, size)),
-    )
-    if is_close(call(model, x), reshaped):
-        fail(
-            "The decoder reshapes the kernel. A reshape keeps the order of the numbers; the "
-            "decoder needs the two axes exchanged."
-        )
-    if is_close(call(model, x), tied_by_hand(x, kernel.numpy(), np.zeros(3, "float32"))):
-        fail("The bias of the encoder has no part in the output.")
-    linear = tf.matmul(
-        tf.matmul(x, kernel.numpy()) + bias.numpy(), kernel.numpy(), transpose_b=True
-    )
-    if is_close(call(model, x), linear):
-        fail("The code may be negative: the activation of the encoder is missing.")
-    expect_close(call(model, x), expected, "What the model returns")
-    kernel.assign(kernel * 0.5 + 0.1)
-    if not is_close(call(model, x), tied_by_hand(x, kernel.numpy(), bias.numpy())):
-        fail(
-            "When the encoder's kernel changes, the decoder goes on with the old one: it was read "
-            "when the model was built. What must stand in the graph, the value or the variable?"
-        )
-    with tf.GradientTape() as tape:
-        loss = tf.reduce_mean(tf.square(call(model, x) - x))
-    got = tape.gradient(loss, kernel.value)
-    with tf.GradientTape() as tape:
-        value = tf.Variable(kernel.numpy())
-        loss = tf.reduce_mean(tf.square(tied_by_hand(x, value, bias.numpy()) - x))
-    if got is None or not is_close(got, tape.gradient(loss, value)):
-        fail(
-            "The gradient of the kernel is not the sum over its two uses: one of them lets no "
-            "gradient through."
-        )
-
-
-def two_dense(size, code_size):
-    inputs = keras.Input((size,))
-    code = layers.Dense(code_size, activation="relu")(inputs)
-    return keras.Model(inputs, layers.Dense(size)(code))
-
-
-def decoder_with_copy(size, code_size):
-    inputs = keras.Input((size,))
-    encoder = layers.Dense(code_size, activation="relu")
-    decoder = layers.Dense(size, use_bias=False)
-    outputs = decoder(encoder(inputs))
-    decoder.set_weights([encoder.get_weights()[0].T])
-    return keras.Model(inputs, outputs)
-
-
-def transposed_at_once(size, code_size):
-    inputs = keras.Input((size,))
-    encoder = layers.Dense(code_size, activation="relu")
-    code = encoder(inputs)
-    return keras.Model(inputs, keras.ops.matmul(code, keras.ops.transpose(encoder.kernel)))
-
-
-def decoder_reshapes(size, code_size):
-    inputs = keras.Input((size,))
-    encoder = layers.Dense(code_size, activation="relu")
-    code = encoder(inputs)
-    kernel = keras.ops.reshape(encoder.kernel, (code_size, size))
-    return keras.Model(inputs, keras.ops.matmul(code, kernel))
-
-
-def tied_without_activation(size, code_size):
-    inputs = keras.Input((size,))
-    encoder = layers.Dense(code_size)
-    code = encoder(inputs)
-    return keras.Model(inputs, keras.ops.einsum("bc,ic->bi", code, encoder.kernel))
-
-
-def tied_without_gradient(size, code_size):
-    inputs = keras.Input((size,))
-    encoder = layers.Dense(code_size, activation="relu")
-    code = keras.ops.stop_gradient(encoder(inputs))
-    return keras.Model(inputs, keras.ops.einsum("bc,ic->bi", code, encoder.kernel))
-
-
-tied = Exercise(
-    id="12.5",
-    title="A tied autoencoder",
-    statement="""An **autoencoder** is trained to return its input. An encoder makes a short code
-$c$ of the input $x$, a decoder makes the input from the code. In a *tied* one both use one matrix
-$W$:
-
-$$c = \\text{relu}(x \\cdot W + b), \\qquad \\text{output} = c \\cdot W^T$$
-
-Write `tied_autoencoder(size, code_size)`. It takes two whole numbers and returns a Functional model
-from float32 (batch, `size`) to float32 (batch, `size`). Its weights are the kernel $W$ of shape
-(`size`, `code_size`) and the bias $b$ of one dense layer, and nothing else. When $W$ changes, both
-uses change, and gradients flow through both. `layer.kernel` is the matrix of a dense layer that
-was called, and `keras.ops.einsum` takes it as it is.
-
-For example, `tied_autoencoder(784, 32)` has 784 · 32 + 32 = 25,120 parameters.""",
-    stub="def tied_autoencoder(size, code_size):\n    ...",
-    answer="tied_autoencoder",
-    check=check_tied_autoencoder,
-    reference=tied_autoencoder,
-    hints=(
-        "Call one dense layer on the input. The decoder is no layer, but one product of the code "
-        "with `layer.kernel`.",
-        "`keras.ops.transpose(layer.kernel)` computes at once, and its result is a constant. You "
-        "need one function that takes the variable itself and does both, the exchange and the "
-        "product.",
-        "`keras.ops.einsum` names the axes: the code is `bc`, the kernel `ic`, the result `bi`.",
-    ),
-    explanation=(
-        "The variable stands in the graph, so each call reads its present value, and a gradient "
-        "comes from each of its two uses. A transpose before the graph would freeze it."
-    ),
-    wrong=(
-        Wrong(two_dense, "a kernel of its own"),
-        Wrong(decoder_with_copy, "starts with a copy"),
-        Wrong(transposed_at_once, "it was read when the model was built"),
-        Wrong(decoder_reshapes, "needs the two axes exchanged"),
-        Wrong(tied_without_activation, "the activation of the encoder is missing"),
-        Wrong(tied_without_gradient, "not the sum over its two uses"),
-    ),
-)
-
-EXERCISES = (count, share, symmetric, prove, tied)
+EXERCISES = (from_drawing, extract, share, split)

@@ -1,16 +1,18 @@
-"""Exercises of lesson 13, graphs of layers."""
+"""Exercises of lesson 13: training with fit."""
+
+import math
 
 import numpy as np
 
 from course_utils.exercises.engine import (
     Exercise,
+    NotAttempted,
     Wrong,
     call,
     describe,
     expect_shape,
     fail,
     is_close,
-    to_array,
 )
 from course_utils.session import import_tensorflow
 
@@ -18,778 +20,861 @@ tf = import_tensorflow()
 import keras  # noqa: E402
 from keras import layers  # noqa: E402
 
-# ---------------------------------------------------------------- 13.1
+# ---------------------------------------------------------------- 09.1
+
+COUNT = 60  # images of a check
 
 
-def drawn_block(x):
-    a = layers.Conv2D(4, 1, activation="relu")(x)
-    b = layers.Conv2D(3, 1, activation="relu")(x)
-    b = layers.Conv2D(4, 3, padding="same", activation="relu")(b)
-    c = layers.Conv2D(2, 1, activation="relu")(x)
-    c = layers.Conv2D(4, 3, padding="same", activation="relu")(c)
-    c = layers.Conv2D(4, 3, padding="same", activation="relu")(c)
-    d = layers.AveragePooling2D(3, strides=1, padding="same")(x)
-    d = layers.Conv2D(4, 1, activation="relu")(d)
-    return layers.Concatenate(axis=-1)([a, b, c, d])
+def prepare(images, labels, rng):
+    order = rng.permutation(len(images))
+    images, labels = images[order], labels[order]
+    cut = len(images) * 4 // 5
+    train_images, validation_images = images[:cut], images[cut:]
+    train_labels, validation_labels = labels[:cut], labels[cut:]
+
+    mean, deviation = train_images.mean(), train_images.std()
+    train_images = (train_images - mean) / deviation
+    validation_images = (validation_images - mean) / deviation
+
+    train_images = np.concatenate([train_images, np.roll(train_images, 1, axis=2)])
+    train_labels = np.concatenate([train_labels, train_labels])
+    return train_images, train_labels, validation_images, validation_labels
 
 
-BLOCK_INPUT = (12, 10, 7)
-DRAWN_KERNELS = [
-    *[(1, 1, 7, 2), (1, 1, 7, 3), (1, 1, 7, 4), (1, 1, 7, 4)],
-    *[(3, 3, 2, 4), (3, 3, 3, 4), (3, 3, 4, 4)],
-]
+def marked_images():
+    """Return (images, labels): image i is recognised by its label i, and has a bright column."""
+    levels = np.random.default_rng(91).uniform(0, 0.5, COUNT)
+    levels[-COUNT // 5 :] += 0.3  # the tail differs, as it does in collected data
+    images = np.repeat(levels, 16).reshape(COUNT, 4, 4)
+    images[:, :, 1] += 0.2
+    return images.astype("float32"), np.arange(COUNT)
 
 
-def _layers_inside(model):
-    """Return the layers of a model, those of models inside it included."""
-    found = []
-    for layer in model.layers:
-        found += _layers_inside(layer) if isinstance(layer, keras.Model) else [layer]
-    return found
+def check_prepare(answer):
+    labels = marked_images()[1]
+    parts = split_of(answer, np.random.default_rng(5))
+    _, train_labels, _, validation_labels = parts
+    shared = set(train_labels.tolist()) & set(validation_labels.tolist())
+    if shared:
+        fail(
+            f"{len(shared)} images have one copy in the training data and another in the "
+            "validation data, so the model is examined on what it has learned by heart. In which "
+            "order must copying and splitting come?"
+        )
+    held = COUNT - COUNT * 4 // 5
+    if len(validation_labels) == 2 * held:
+        fail(
+            "The validation data hold shifted copies too. That is no leak, but each digit counts "
+            "twice, and half of them are made up; measure on what was collected."
+        )
+    if len(validation_labels) != held:
+        fail(f"There are {len(validation_labels)} validation images for {COUNT}; expected {held}.")
+    if np.array_equal(np.sort(validation_labels), labels[-held:]):
+        fail(
+            "The validation images are the last fifth of what came in. Data are often stored in an "
+            "order, by class or by day; shuffle before you cut."
+        )
+    if len(train_labels) == COUNT - held:
+        fail("The shifted copies are gone. Training may have them; which images may be copied?")
+    expected = np.sort(np.setdiff1d(labels, validation_labels).repeat(2))
+    if not np.array_equal(np.sort(train_labels), expected):
+        fail("The training data must hold each image that is not held out, and its shifted copy.")
+    expect_standardised(parts)
+    again = split_of(answer, np.random.default_rng(6))
+    if np.array_equal(np.sort(again[3]), np.sort(validation_labels)):
+        fail("Two generators give the same split. Draw the order from `rng`, and do not seed it.")
 
 
-def _with_known_weights(model):
-    """Give each weight of a model numbers that depend on its shape alone."""
-    for weight in model.weights:
-        rng = np.random.default_rng(list(weight.shape))
-        weight.assign(rng.normal(size=weight.shape) / np.sqrt(np.prod(weight.shape[:-1])))
+def split_of(answer, rng):
+    """Call the answer; return its four parts as arrays with shapes that fit."""
+    images, labels = marked_images()
+    before = images.copy()
+    result = call(answer, images, labels, rng)
+    if not isinstance(result, (tuple, list)) or len(result) != 4:
+        fail(f"Expected four arrays, got {describe(result)}.")
+    if not np.array_equal(images, before):
+        fail("The images that came in have changed. They belong to the caller: work on copies.")
+    parts = []
+    for name, pixels, names in (
+        ("training", result[0], result[1]),
+        ("validation", result[2], result[3]),
+    ):
+        names = np.asarray(names)
+        if names.ndim != 1 or not np.isin(names, labels).all():
+            fail(f"The {name} labels are not labels that came in; expected a vector of them.")
+        parts += [expect_shape(pixels, (len(names), 4, 4), f"The {name} images"), names]
+    return parts
+
+
+def expect_standardised(parts):
+    """Find by which mean and deviation the pixels were standardised, and judge them."""
+    images, _ = marked_images()
+    train_images, train_labels, validation_images, validation_labels = parts
+
+    def found(pixels, names):
+        """Return mean and deviation, from a straight line through all pixels."""
+        raw = np.sort(images[names].reshape(len(names), -1), axis=1).ravel()
+        out = np.sort(pixels.reshape(len(names), -1), axis=1).ravel()
+        slope, offset = np.polyfit(raw.astype(float), out.astype(float), 1)
+        if not slope > 1e-6 or not is_close(slope * raw + offset, out, tolerance=1e-2):
+            fail(
+                "The pixels are not (pixel - mean) / deviation with one mean and one deviation, or "
+                "images and labels do not belong together any more."
+            )
+        return np.array([-offset / slope, 1 / slope])
+
+    def facts(names):
+        return np.array([images[names].mean(), images[names].std()])
+
+    own = facts(np.unique(train_labels))
+    rows = np.arange(COUNT)
+    training = found(train_images, train_labels)
+    validation = found(validation_images, validation_labels)
+    if is_close(training, [0.0, 1.0], tolerance=1e-2):
+        fail("The images are not standardised any more: (pixel - mean) / deviation is missing.")
+    if is_close(training, facts(rows), tolerance=2e-3):
+        fail(
+            "Mean and deviation were taken over all images, so the training data know something "
+            "about the validation data. From which images may they come?"
+        )
+    if not is_close(training, own, tolerance=2e-3):
+        fail("Mean and deviation of the training data are not those of the images in it.")
+    if is_close(validation, facts(validation_labels), tolerance=2e-3):
+        fail(
+            "The validation data are standardised by their own mean and deviation. A model in use "
+            "meets one image at a time and has the training data's numbers only; use those."
+        )
+    if not is_close(validation, own, tolerance=2e-3):
+        fail("The validation data are not standardised by the training data's mean and deviation.")
+    mark = train_images.mean(axis=1).argmax(axis=1)
+    if sorted(set(mark.tolist())) != [1, 2] or np.sum(mark == 1) != np.sum(mark == 2):
+        fail("Half of the training images must be the originals, half shifted by one column.")
+
+
+def prepare_leaky(images, labels, rng):
+    images = (images - images.mean()) / images.std()
+    images = np.concatenate([images, np.roll(images, 1, axis=2)])
+    labels = np.concatenate([labels, labels])
+    order = rng.permutation(len(images))
+    images, labels = images[order], labels[order]
+    cut = len(images) * 4 // 5
+    return images[:cut], labels[:cut], images[cut:], labels[cut:]
+
+
+def prepare_all_statistics(images, labels, rng):
+    mean, deviation = images.mean(), images.std()
+    order = rng.permutation(len(images))
+    images, labels = (images[order] - mean) / deviation, labels[order]
+    cut = len(images) * 4 // 5
+    train = np.concatenate([images[:cut], np.roll(images[:cut], 1, axis=2)])
+    return train, np.concatenate([labels[:cut], labels[:cut]]), images[cut:], labels[cut:]
+
+
+def prepare_own_statistics(images, labels, rng):
+    train, train_labels, held, held_labels = prepare(images, labels, rng)
+    return train, train_labels, (held - held.mean()) / held.std(), held_labels
+
+
+class Unshuffled:
+    def permutation(self, count):
+        return np.arange(count)
+
+
+def prepare_tail(images, labels, rng):
+    return prepare(images, labels, Unshuffled())
+
+
+def prepare_copies_everywhere(images, labels, rng):
+    train, train_labels, held, held_labels = prepare(images, labels, rng)
+    held = np.concatenate([held, np.roll(held, 1, axis=2)])
+    return train, train_labels, held, np.concatenate([held_labels, held_labels])
+
+
+def prepare_no_copies(images, labels, rng):
+    train, train_labels, held, held_labels = prepare(images, labels, rng)
+    half = len(train) // 2
+    return train[:half], train_labels[:half], held, held_labels
+
+
+def prepare_seeded(images, labels, rng):
+    return prepare(images, labels, np.random.default_rng(0))
+
+
+leak = Exercise(
+    id="13.1",
+    title="Find the leak",
+    statement="""This function prepares data for a training run. It runs, and it leaks twice:
+
+```python
+def prepare(images, labels, rng):
+    images = (images - images.mean()) / images.std()
+    images = np.concatenate([images, np.roll(images, 1, axis=2)])  # copies, shifted by a column
+    labels = np.concatenate([labels, labels])
+    order = rng.permutation(len(images))
+    images, labels = images[order], labels[order]
+    cut = len(images) * 4 // 5
+    return images[:cut], labels[:cut], images[cut:], labels[cut:]
+```
+
+Write it anew without the leaks. `images` is float32 of shape `(n, height, width)`, `labels` an
+integer array of shape `(n,)`, `rng` a `numpy.random.Generator`; the arrays stay as they are.
+Return four arrays, training images and labels, validation images and labels:
+
+- `n * 4 // 5` of the images, drawn by `rng`, are for training, and the others for validation;
+- training holds its images and a shifted copy of each, in any order, validation only its images;
+- all pixels are standardised as above, by **one** mean and **one** deviation that know nothing of
+  the validation images.
+
+For example, 60 images give 96 for training and 12 for validation.""",
+    stub="def prepare(images, labels, rng):\n    ...",
+    answer="prepare",
+    check=check_prepare,
+    reference=prepare,
+    hints=(
+        "Follow one image and its copy through the function. Can they be parted by the cut?",
+        "Everything that mixes images or computes from several of them must come after the cut.",
+        "Shuffle, cut, take mean and deviation of the training part, apply them to both parts, "
+        "and copy the training part last.",
+    ),
+    explanation=(
+        "The cut comes first, so nothing of a held-out image can reach the training data: neither "
+        "a copy nor its share in a mean. Validation is treated as a picture in use will be."
+    ),
+    wrong=(
+        Wrong(prepare_leaky, "one copy in the training data"),
+        Wrong(prepare_all_statistics, "were taken over all images"),
+        Wrong(prepare_own_statistics, "by their own mean"),
+        Wrong(prepare_tail, "the last fifth of what came in"),
+        Wrong(prepare_copies_everywhere, "hold shifted copies too"),
+        Wrong(prepare_no_copies, "The shifted copies are gone"),
+        Wrong(prepare_seeded, "Two generators give the same split"),
+    ),
+)
+
+# ---------------------------------------------------------------- a model for 09.2 and 09.3
+
+
+def sliding_model(rate=1.0):
+    """Return a model of one weight whose gradient is 1: each step moves it by the rate."""
+    model = keras.Sequential(
+        [keras.Input((1,)), layers.Dense(1, use_bias=False, kernel_initializer="zeros")]
+    )
+    model.compile(
+        keras.optimizers.SGD(rate),
+        loss=lambda labels, outputs: outputs,
+        run_eagerly=True,
+    )
     return model
 
 
-def check_drawn(answer):
-    x = keras.Input(BLOCK_INPUT)
-    result = call(answer, x)
-    if isinstance(result, keras.Model):
-        fail("It returns a model. A block returns a symbolic tensor, as `four_paths` makes them.")
-    if isinstance(result, (list, tuple)):
-        fail(f"It returns {describe(result)}. The four paths are not joined yet.")
-    if not isinstance(result, keras.KerasTensor):
-        fail(f"It returns {describe(result)}; expected a symbolic tensor that comes from `x`.")
-    try:
-        model = keras.Model(x, result)
-    except ValueError:
-        fail("No way leads from `x` to what it returns. Start each path from the argument `x`.")
-    rows, columns, _ = BLOCK_INPUT
-    shape = tuple(result.shape)
-    shown = f"For an input of shape (None, 12, 10, 7) the result has the shape {shape}. "
-    if shape in {(None, 4 * rows, columns, 4), (None, rows, 4 * columns, 4)}:
-        fail(shown + "The maps are stacked on top of or beside each other. Which axis is joined?")
-    inside = _layers_inside(model)
-    kernels = sorted(tuple(one.kernel.shape) for one in inside if hasattr(one, "kernel"))
-    if any(kernel[:2] == (5, 5) for kernel in kernels):
-        fail("There is a 5 × 5 convolution. The drawing has two of 3 × 3, one after the other.")
-    if shape == (None, rows, columns, 4):
-        fail(shown + "Four channels: the paths are added up or in a row, and not side by side.")
-    if len(kernels) < len(DRAWN_KERNELS) and shape[-1] == 16:
-        fail(
-            f"There are {len(kernels)} convolutions with weights of their own; the drawing has "
-            "7 boxes. Is one layer called in two places?"
-        )
-    if shape[-1] == 12 + BLOCK_INPUT[-1]:
-        fail(shown + "The pooled path hands on all channels of `x`: a box of it is missing.")
-    if shape[1:3] != (rows, columns):
-        fail(shown + "Height and width of `x` must stay as they are, in each path.")
-    if shape[-1] != 16:
-        fail(shown + "Four paths of 4 channels each make 16.")
-    if kernels != DRAWN_KERNELS:
-        odd = next((one for one in kernels if kernels.count(one) != DRAWN_KERNELS.count(one)), None)
-        fail(
-            f"A kernel has the shape {odd} (height, width, channels in, channels out), which the "
-            "drawing does not have, or not as often. Does each box read the box above it?"
-        )
-    if any(isinstance(one, layers.MaxPooling2D) for one in inside):
-        fail("The pooled path takes the largest. In the drawing it takes the average.")
-    images = np.random.default_rng(131).normal(size=(3, *BLOCK_INPUT)).astype("float32")
-    result = to_array(_with_known_weights(model)(images), "The result")
-    y = keras.Input(BLOCK_INPUT)
-    expected = to_array(_with_known_weights(keras.Model(y, drawn_block(y)))(images))
-    if is_close(result, expected, tolerance=1e-3):
-        return
-    if result.min() < 0:
-        fail("Some results are negative. Each convolution of the drawing ends with ReLU.")
-    parts, wanted = np.split(result, 4, axis=-1), np.split(expected, 4, axis=-1)
-    if all(any(is_close(part, one, tolerance=1e-3) for one in wanted) for part in parts):
-        fail("All four paths are right, and they are joined in another order than a, b, c, d.")
-    wrong = [
-        name
-        for name, part, one in zip("abcd", parts, wanted, strict=True)
-        if not is_close(part, one, tolerance=1e-3)
-    ]
-    fail(
-        f"The shapes are right and the numbers of path {' and '.join(wrong)} are not. Follow its "
-        "arrows in the drawing: window, padding, activation, in this order."
+def train_with_your_callback(model, callbacks, epochs, batches):
+    """Train and return the model; its name stands in the verdict on a callback that raises."""
+    ones = np.ones((batches, 1), "float32")
+    model.fit(
+        ones, ones, batch_size=1, epochs=epochs, shuffle=False, verbose=0, callbacks=callbacks
     )
+    return model
 
 
-def drawn_wrong_axis(x):
-    a = layers.Conv2D(4, 1, activation="relu")(x)
-    b = layers.Conv2D(3, 1, activation="relu")(x)
-    b = layers.Conv2D(4, 3, padding="same", activation="relu")(b)
-    c = layers.Conv2D(2, 1, activation="relu")(x)
-    c = layers.Conv2D(4, 3, padding="same", activation="relu")(c)
-    c = layers.Conv2D(4, 3, padding="same", activation="relu")(c)
-    d = layers.AveragePooling2D(3, strides=1, padding="same")(x)
-    d = layers.Conv2D(4, 1, activation="relu")(d)
-    return layers.Concatenate(axis=1)([a, b, c, d])
+def make_callback(answer, *args):
+    if not isinstance(answer, type):
+        fail(f"Expected the class itself, got {describe(answer)}.")
+    made = call(answer, *args)
+    if not isinstance(made, keras.callbacks.Callback):
+        fail("The class is no callback: derive it from keras.callbacks.Callback.")
+    if not any(
+        getattr(answer, name) is not getattr(keras.callbacks.Callback, name)
+        for name in dir(keras.callbacks.Callback)
+        if name.startswith("on_")
+    ):
+        raise NotAttempted("The class has no hook of its own yet. Which moment do you need?")
+    return made
 
 
-def _variant(
-    *, pool=layers.AveragePooling2D, relu="relu", order="abcd", large=False, bare=False, same="same"
-):
-    """Return the drawn block with one thing changed."""
-
-    def block(x):
-        def unit(start, filters, size):
-            return layers.Conv2D(filters, size, padding=same, activation=relu)(start)
-
-        paths = {"a": unit(x, 4, 1), "b": unit(unit(x, 3, 1), 4, 3)}
-        paths["c"] = unit(unit(x, 2, 1), 4, 5) if large else unit(unit(unit(x, 2, 1), 4, 3), 4, 3)
-        pooled = pool(3, strides=1, padding=same)(x)
-        paths["d"] = pooled if bare else unit(pooled, 4, 1)
-        return layers.Concatenate()([paths[name] for name in order])
-
-    return block
+# ---------------------------------------------------------------- 09.2
 
 
-drawn_max_pooling = _variant(pool=layers.MaxPooling2D)
-drawn_linear = _variant(relu=None)
-drawn_other_order = _variant(order="abdc")
-drawn_five = _variant(large=True)
-drawn_bare_pooling = _variant(bare=True)
+class StopAt(keras.callbacks.Callback):
+    def __init__(self, monitor, target):
+        super().__init__()
+        self.monitor, self.target = monitor, target
+
+    def on_epoch_end(self, epoch, logs=None):
+        value = (logs or {}).get(self.monitor)
+        if value is not None and value >= self.target:
+            self.model.stop_training = True
 
 
-def drawn_in_a_row(x):
-    for filters, size in ((4, 1), (3, 1), (4, 3), (2, 1), (4, 3), (4, 3)):
-        x = layers.Conv2D(filters, size, padding="same", activation="relu")(x)
-    x = layers.AveragePooling2D(3, strides=1, padding="same")(x)
-    return layers.Conv2D(4, 1, activation="relu")(x)
+class _Script(keras.callbacks.Callback):
+    """Write given values into the logs of each epoch, and count epochs and batches."""
+
+    def __init__(self, **values):
+        super().__init__()
+        self.values, self.epochs, self.batches = values, 0, 0
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.batches += 1
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.epochs += 1
+        logs.update({name: values[epoch] for name, values in self.values.items()})
 
 
-def drawn_shared(x):
-    mix = layers.Conv2D(4, 1, activation="relu")
-    b = layers.Conv2D(3, 1, activation="relu")(x)
-    b = layers.Conv2D(4, 3, padding="same", activation="relu")(b)
-    c = layers.Conv2D(2, 1, activation="relu")(x)
-    c = layers.Conv2D(4, 3, padding="same", activation="relu")(c)
-    c = layers.Conv2D(4, 3, padding="same", activation="relu")(c)
-    d = mix(layers.AveragePooling2D(3, strides=1, padding="same")(x))
-    return layers.Concatenate()([mix(x), b, c, d])
+def epochs_run(answer, monitor, target, **values):
+    """Return how many epochs of two batches ran before the learner's callback stopped the run."""
+    script = _Script(**values)
+    longest = len(next(iter(values.values())))
+    call(
+        train_with_your_callback,
+        sliding_model(0.0),
+        [script, make_callback(answer, monitor, target)],
+        longest,
+        2,
+    )
+    if script.batches != 2 * script.epochs:
+        fail("An epoch was cut short. Numbers of an epoch are known only at its end.")
+    return script.epochs
 
 
-def drawn_reads_the_path_before(x):
-    a = layers.Conv2D(4, 1, activation="relu")(x)
-    b = layers.Conv2D(3, 1, activation="relu")(a)
-    b = layers.Conv2D(4, 3, padding="same", activation="relu")(b)
-    c = layers.Conv2D(2, 1, activation="relu")(b)
-    c = layers.Conv2D(4, 3, padding="same", activation="relu")(c)
-    c = layers.Conv2D(4, 3, padding="same", activation="relu")(c)
-    d = layers.AveragePooling2D(3, strides=1, padding="same")(x)
-    d = layers.Conv2D(4, 1, activation="relu")(d)
-    return layers.Concatenate()([a, b, c, d])
+def check_stop(answer):
+    rising = [0.2, 0.4, 0.55, 0.7, 0.9, 0.95]
+    ran = epochs_run(answer, "score", 0.6, score=rising, other=[1.0] * 6)
+    if ran == 6:
+        fail(
+            "The value passed the target in epoch 4, and the run went on to its end. Whose "
+            "attribute `stop_training` ends a run: the callback's or the model's? And does the "
+            "hook that you chose see the value?"
+        )
+    if ran == 5:
+        fail(
+            "The value passed the target in epoch 4, and the run stopped after epoch 5. Which hook "
+            "sees the value of an epoch as soon as there is one?"
+        )
+    if ran < 4:
+        low = epochs_run(answer, "score", 0.6, score=[0.2] * 4, other=[0.2] * 4)
+        if low == 4:
+            fail("The run stopped by the value of another name. `monitor` says which one counts.")
+        fail(f"The target is 0.6, and the run stopped in epoch {ran}, where the value is below it.")
+    if epochs_run(answer, "score", 0.5, score=[0.1, 0.2, 0.5, 0.5, 0.5], other=[0.0] * 5) != 3:
+        fail("The value was exactly the target in epoch 3, and the run went on: reached counts.")
+    if epochs_run(answer, "loss", -0.5, loss=[-2.0, -1.0, 0.0, 1.0]) != 3:
+        fail("The run stopped by a number of a batch. Wait for the value of the whole epoch.")
+    if epochs_run(answer, "missing", 0.5, score=[0.9, 0.9, 0.9]) != 3:
+        fail("The logs have no such name, and the run was stopped. Without a value, do nothing.")
+    if epochs_run(answer, "missing", -0.5, score=[-0.9, -0.9, -0.9]) != 3:
+        fail(
+            "The logs have no such name, the target is -0.5, and the run was stopped. A name that "
+            "is missing is not a value of 0."
+        )
 
 
-def drawn_list(x):
-    return [layers.Conv2D(4, 1, activation="relu")(x) for _ in range(4)]
+class StopItself(StopAt):
+    def on_epoch_end(self, epoch, logs=None):
+        if logs.get(self.monitor, 0.0) >= self.target:
+            self.stop_training = True
 
 
-def drawn_model(x):
-    return keras.Model(x, drawn_block(x))
+class StopAbove(StopAt):
+    def on_epoch_end(self, epoch, logs=None):
+        if logs.get(self.monitor, -math.inf) > self.target:
+            self.model.stop_training = True
 
 
-from_drawing = Exercise(
-    id="13.1",
-    title="An Inception block from its drawing",
-    statement="""Write `drawn_block(x)`, the block that is drawn above. `x` is a symbolic tensor
-of shape (None, height, width, channels), and the result is a symbolic tensor of shape (None,
-height, width, 16).
+class StopLate(StopAt):
+    value = None
 
-- Each box of convolutions is a `layers.Conv2D` of its own, with ReLU and a bias and without
-  batch normalisation. The number of filters stands in the box.
-- Height and width stay as they are along each path, also in
-  `layers.AveragePooling2D(size, ...)`.
-- The four paths are joined by channel, in the order a, b, c, d.
+    def on_epoch_end(self, epoch, logs=None):
+        if self.value is not None and self.value >= self.target:
+            self.model.stop_training = True
+        self.value = logs.get(self.monitor)
 
-For example, `drawn_block(keras.Input((12, 10, 7))).shape` is `(None, 12, 10, 16)`.""",
-    stub="def drawn_block(x):\n    ...",
-    answer="drawn_block",
-    check=check_drawn,
-    reference=drawn_block,
+
+class StopInBatch(StopAt):
+    def on_train_batch_end(self, batch, logs=None):
+        if logs.get(self.monitor, -math.inf) >= self.target:
+            self.model.stop_training = True
+
+
+class StopBelow(StopAt):
+    def on_epoch_end(self, epoch, logs=None):
+        if logs.get(self.monitor, math.inf) <= self.target:
+            self.model.stop_training = True
+
+
+class StopByAny(StopAt):
+    def on_epoch_end(self, epoch, logs=None):
+        if max(logs.values()) >= self.target:
+            self.model.stop_training = True
+
+
+class StopWithoutName(StopAt):
+    def on_epoch_end(self, epoch, logs=None):
+        if logs[self.monitor] >= self.target:
+            self.model.stop_training = True
+
+
+class StopOnZero(StopAt):
+    def on_epoch_end(self, epoch, logs=None):
+        if logs.get(self.monitor, 0.0) >= self.target:
+            self.model.stop_training = True
+
+
+class StopByError(StopAt):
+    def on_epoch_end(self, epoch, logs=None):
+        if logs.get(self.monitor, -math.inf) >= self.target:
+            raise StopIteration("target reached")
+
+
+stop = Exercise(
+    id="13.2",
+    title="Stop on a target",
+    statement="""Write the class `StopAt`, a callback that ends a run as soon as it is good enough.
+`StopAt(monitor, target)` takes the name of a number in the logs of an epoch, such as
+`"val_accuracy"`, and a float. The run ends after the first epoch in which that number is **at
+least** `target`. Where the logs do not hold the name, nothing happens.
+
+For example, with `StopAt("val_accuracy", 0.9)` and the values 0.7, 0.9, 0.95, `fit(..., epochs=3)`
+trains for two epochs.""",
+    stub="""class StopAt(keras.callbacks.Callback):
+    def __init__(self, monitor, target):
+        ...""",
+    answer="StopAt",
+    check=check_stop,
+    reference=StopAt,
     hints=(
-        "Write path a and path d first, join the two, and look at the shape. Then add b and c.",
-        "A path is a chain of calls: each call is given the result of the call before it, and the "
-        "first one of each path is given `x`.",
-        'The pooling needs `strides=1, padding="same"`, and so does each 3 × 3 convolution need '
-        "its padding. The join is `layers.Concatenate(axis=-1)` of a list of four.",
+        "Keep both arguments in `__init__`. Which hook is called once an epoch, with its logs?",
+        "A run ends after the epoch in which `stop_training` of the model becomes True; a callback "
+        "reaches the model by `self.model`.",
+        "`logs.get(self.monitor)` is None where there is no such name.",
     ),
     explanation=(
-        "Four chains start from the same x and keep its height and width, so they can be joined "
-        "along the channels. The two 3 × 3 convolutions of path c see as far as one of 5 × 5."
+        "`on_epoch_end` is the first hook that knows the numbers of an epoch, validation included. "
+        "It sets the model's flag, and `fit` leaves its loop and still calls `on_train_end`."
     ),
     wrong=(
-        Wrong(drawn_wrong_axis, "Which axis is joined?"),
-        Wrong(drawn_in_a_row, "added up or in a row"),
-        Wrong(drawn_max_pooling, "In the drawing it takes the average"),
-        Wrong(drawn_linear, "ends with ReLU"),
-        Wrong(drawn_five, "two of 3 × 3, one after the other"),
-        Wrong(drawn_shared, "Is one layer called in two places?"),
-        Wrong(drawn_other_order, "in another order than a, b, c, d"),
-        Wrong(drawn_bare_pooling, "a box of it is missing"),
-        Wrong(drawn_reads_the_path_before, "Does each box read the box above it?"),
-        Wrong(drawn_list, "The four paths are not joined yet"),
-        Wrong(drawn_model, "It returns a model"),
+        Wrong(StopItself, "the callback's or the model's"),
+        Wrong(StopAbove, "reached counts"),
+        Wrong(StopLate, "stopped after epoch 5"),
+        Wrong(StopInBatch, "An epoch was cut short"),
+        Wrong(StopBelow, "where the value is below it"),
+        Wrong(StopByAny, "the value of another name"),
+        Wrong(StopWithoutName, "KeyError"),
+        Wrong(StopOnZero, "is not a value of 0"),
+        Wrong(StopByError, "StopIteration"),
     ),
-    seconds=30,
 )
 
-# ---------------------------------------------------------------- 13.2
+# ---------------------------------------------------------------- 09.3
 
 
-def inception_cost(
-    height, width, channels, ones, reduce_threes, threes, reduce_fives, fives, pooled
-):
-    weights = channels * ones
-    weights += channels * reduce_threes + 3 * 3 * reduce_threes * threes
-    weights += channels * reduce_fives + 5 * 5 * reduce_fives * fives
-    weights += channels * pooled
-    return height * width * weights
+class WarmupCosine(keras.callbacks.Callback):
+    def __init__(self, peak, warmup, total):
+        super().__init__()
+        self.peak, self.warmup, self.total = peak, warmup, total
+
+    def on_train_begin(self, logs=None):
+        self.step = 0
+
+    def on_train_batch_begin(self, batch, logs=None):
+        self.model.optimizer.learning_rate = self.rate(self.step)
+        self.step += 1
+
+    def rate(self, step):
+        if step < self.warmup:
+            return self.peak * step / self.warmup
+        share = min((step - self.warmup) / (self.total - self.warmup), 1.0)
+        return self.peak * (1 + math.cos(math.pi * share)) / 2
 
 
-COST_CASES = (
-    (28, 28, 192, 64, 96, 128, 16, 32, 32),
-    (14, 10, 24, 8, 6, 12, 2, 4, 5),
-    (7, 7, 3, 1, 1, 1, 1, 1, 1),
-)
+class _Moves(keras.callbacks.Callback):
+    """Record by how much the one weight of the model moves in each batch: the rate itself."""
+
+    def __init__(self):
+        super().__init__()
+        self.moves, self.place = [], 0.0
+
+    def on_train_batch_end(self, batch, logs=None):
+        place = float(self.model.get_weights()[0][0, 0])
+        self.moves.append(self.place - place)
+        self.place = place
 
 
-def cost_without_reductions(height, width, channels, ones, r3, threes, r5, fives, pooled):
-    weights = channels * (ones + 9 * threes + 25 * fives + pooled)
-    return height * width * weights
+def rates_of(answer, peak, warmup, total, batches, epochs):
+    """Return the learning rate that each batch of a real run was trained with."""
+    recorder = _Moves()
+    made = make_callback(answer, peak, warmup, total)
+    call(train_with_your_callback, sliding_model(7.0), [made, recorder], epochs, batches)
+    return np.array(recorder.moves)
 
 
-def cost_reductions_free(height, width, channels, ones, r3, threes, r5, fives, pooled):
-    return height * width * (channels * (ones + pooled) + 9 * r3 * threes + 25 * r5 * fives)
+def expected_rates(peak, warmup, total, count):
+    schedule = WarmupCosine(peak, warmup, total)
+    return np.array([schedule.rate(step) for step in range(count)])
 
 
-def cost_one_place(height, width, *settings):
-    return inception_cost(1, 1, *settings)
+def check_warmup(answer):
+    peak, warmup, total, batches = 0.5, 7, 20, 5
+    rates = rates_of(answer, peak, warmup, total, batches, epochs=4)
+    right = expected_rates(peak, warmup, total, 20)
 
+    def same(values, others):
+        return is_close(values, others, tolerance=1e-4)
 
-def cost_with_biases(height, width, channels, ones, r3, threes, r5, fives, pooled):
-    numbers = ones + r3 + threes + r5 + fives + pooled
-    cost = inception_cost(height, width, channels, ones, r3, threes, r5, fives, pooled)
-    return cost + height * width * numbers
-
-
-def cost_parameters(height, width, channels, ones, r3, threes, r5, fives, pooled):
-    numbers = ones + r3 + threes + r5 + fives + pooled
-    return inception_cost(1, 1, channels, ones, r3, threes, r5, fives, pooled) + numbers
-
-
-def cost_with_pooling(height, width, channels, *settings):
-    return inception_cost(height, width, channels, *settings) + 9 * height * width * channels
-
-
-def cost_pooled_free(height, width, channels, ones, r3, threes, r5, fives, pooled):
-    return inception_cost(height, width, channels, ones, r3, threes, r5, fives, 0)
-
-
-def cost_flat_windows(height, width, channels, ones, r3, threes, r5, fives, pooled):
-    weights = channels * (ones + r3 + r5 + pooled) + 3 * r3 * threes + 5 * r5 * fives
-    return height * width * weights
-
-
-def cost_pooled_on_joined(height, width, channels, ones, r3, threes, r5, fives, pooled):
-    cost = inception_cost(height, width, channels, ones, r3, threes, r5, fives, 0)
-    return cost + height * width * (ones + threes + fives) * pooled
-
-
-COST_MISTAKES = (
-    (cost_without_reductions, "The windows of 3 and 5 pixels work on all channels of the input. "
-     "What does a reduction leave them?"),
-    (cost_reductions_free, "The reductions themselves are left out. They are convolutions too."),
-    (cost_one_place, "This is the cost at one place. A convolution stops at each pixel."),
-    (cost_with_biases, "The biases are counted in. By custom they are left out: a bias is added, "
-     "not multiplied."),
-    (cost_parameters, "This is the number of parameters. Each weight is used at every place, and a "
-     "bias is not multiplied."),
-    (cost_with_pooling, "The pooling is counted in. It compares numbers and has no weights."),
-    (cost_pooled_free, "The 1 × 1 convolution behind the pooling is left out."),
-    (cost_flat_windows, "A window of 3 × 3 has 9 pixels, one of 5 × 5 has 25."),
-    (cost_pooled_on_joined, "The convolution of the pooled path reads the pooled input, not what "
-     "the other paths make."),
-)  # fmt: skip
-
-
-def check_cost(answer):
-    for case in COST_CASES:
-        result = expect_shape(call(answer, *case), (), "The cost")
-        if result.dtype.kind not in "iuf":
-            fail(f"The cost is {describe(result[()])}; expected a whole number.")
-        expected = inception_cost(*case)
-        if float(result) == expected:
-            continue
-        where = f"For {case}: "
-        for mistake, message in COST_MISTAKES:
-            if float(result) == mistake(*case) and mistake(*case) != expected:
-                fail(where + message)
+    if same(rates, np.full(20, 7.0)):
         fail(
-            where + f"the cost is {expected:,} multiplications and not {float(result):,.0f}. Write "
-            "down places times weights for each of the six convolutions, then add."
+            "All batches were trained with the rate that `compile` was given. Set "
+            "`self.model.optimizer.learning_rate`."
         )
+    if all(np.ptp(rates[start : start + batches]) < 1e-5 for start in range(0, 20, batches)):
+        fail(
+            "The rate changes once an epoch. Steps are batches here: a warm-up of 7 is over in "
+            "the second epoch."
+        )
+    if same(rates[:batches], rates[batches : 2 * batches]):
+        fail(
+            "The schedule starts anew in each epoch. The argument `batch` of a hook counts the "
+            "batches of its epoch; who counts those of the run?"
+        )
+    if same(rates[1:], right[:-1]):
+        fail(
+            "The rates are right, and each comes one batch late: the first batch was trained with "
+            "what `compile` was given. Which hook comes before the step?"
+        )
+    if same(rates[:-1], right[1:]):
+        fail("The rates are right, and each comes one batch early. The first batch has step 0.")
+    if not same(rates[:warmup], right[:warmup]):
+        fail(
+            f"The warm-up is off. With peak {peak} and {warmup} steps, batch 0 has the rate 0, and "
+            f"each batch has {peak / warmup:.4f} more than the one before."
+        )
+    steps = np.arange(warmup, total)
+    if same(rates[warmup:], peak * (1 + np.cos(np.pi * steps / total)) / 2):
+        fail(
+            "The rate falls from the peak at a jump: the cosine counts the warm-up steps as well. "
+            "It begins where the warm-up ends, and has the rest of the run for itself."
+        )
+    if same(rates[warmup:], 2 * right[warmup:]):
+        fail("The cosine starts at twice the peak: 1 + cos goes from 2 to 0.")
+    if not same(rates, right):
+        fail("The warm-up is right, and the fall is not: half a cosine wave, from the peak to 0.")
+    longer = rates_of(answer, 0.2, 3, 10, 4, epochs=4)
+    if same(longer[:10], expected_rates(0.2, 3, 10, 10)) and np.any(np.abs(longer[10:]) > 1e-5):
+        fail(
+            "The run is longer than `total`, and the rate rises again: a cosine does. From step "
+            "`total` on it must stay 0."
+        )
+    if not same(longer, expected_rates(0.2, 3, 10, 16)):
+        fail("With other numbers (peak 0.2, warmup 3, total 10) the rates are off.")
 
 
-block_cost = Exercise(
-    id="13.2",
-    title="The cost of an Inception block",
-    statement="""Write `inception_cost(height, width, channels, ones, reduce_threes, threes,
-reduce_fives, fives, pooled)`. It returns the number of multiplications by weights, for one
-image, of `inception_block` with all its reductions, as a whole number. Do it by arithmetic,
-without building a layer.
+class WarmupByEpoch(WarmupCosine):
+    def on_epoch_begin(self, epoch, logs=None):
+        self.model.optimizer.learning_rate = self.rate(epoch)
 
-All nine arguments are whole numbers of at least 1. The first three are the shape of the input,
-the others are filters, with the names that they have in `inception_block`. Only kernels count:
-no biases, no pooling, no ReLU.
+    def on_train_batch_begin(self, batch, logs=None):
+        pass
 
-For example, `inception_cost(28, 28, 192, 64, 96, 128, 16, 32, 32)` is the number that the
-lesson prints for the reduced block, 128,049,152.""",
-    stub=(
-        "def inception_cost(height, width, channels, ones, reduce_threes, threes,\n"
-        "                   reduce_fives, fives, pooled):\n    ..."
-    ),
-    answer="inception_cost",
-    check=check_cost,
-    reference=inception_cost,
+
+class WarmupByBatch(WarmupCosine):
+    def on_train_batch_begin(self, batch, logs=None):
+        self.model.optimizer.learning_rate = self.rate(batch)
+
+
+class WarmupLate(WarmupCosine):
+    def on_train_batch_begin(self, batch, logs=None):
+        pass
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.model.optimizer.learning_rate = self.rate(self.step)
+        self.step += 1
+
+
+class WarmupEarly(WarmupCosine):
+    def on_train_begin(self, logs=None):
+        self.step = 1
+
+
+class WarmupOverAll(WarmupCosine):
+    def rate(self, step):
+        if step < self.warmup:
+            return self.peak * step / self.warmup
+        return self.peak * (1 + math.cos(math.pi * min(step / self.total, 1.0))) / 2
+
+
+class WarmupDouble(WarmupCosine):
+    def rate(self, step):
+        return super().rate(step) * (1 if step < self.warmup else 2)
+
+
+class WarmupRises(WarmupCosine):
+    def rate(self, step):
+        if step < self.warmup:
+            return self.peak * step / self.warmup
+        share = (step - self.warmup) / (self.total - self.warmup)
+        return self.peak * (1 + math.cos(math.pi * share)) / 2
+
+
+class WarmupLinear(WarmupCosine):
+    def rate(self, step):
+        if step < self.warmup:
+            return self.peak * step / self.warmup
+        return self.peak * max(self.total - step, 0) / (self.total - self.warmup)
+
+
+class WarmupElsewhere(WarmupCosine):
+    def on_train_batch_begin(self, batch, logs=None):
+        self.learning_rate = self.rate(self.step)
+        self.step += 1
+
+
+warmup = Exercise(
+    id="13.3",
+    title="Warm up, then follow a cosine",
+    statement="""Write the class `WarmupCosine`, a callback that sets the learning rate of each
+batch. `WarmupCosine(peak, warmup, total)` takes the highest rate (a float) and two numbers of
+batches, with `0 < warmup < total`. Let $s$ be the number of batches that are done since training
+began: 0 for the first batch, and going on from epoch to epoch. The batch must be trained with
+
+$$\\text{peak}\\cdot\\frac{s}{\\text{warmup}} \\;\\text{ while } s < \\text{warmup}, \\qquad
+\\frac{\\text{peak}}{2}\\left(1 + \\cos\\left(\\pi\\,\\frac{s - \\text{warmup}}
+{\\text{total} - \\text{warmup}}\\right)\\right) \\;\\text{ while } s < \\text{total},$$
+
+and with 0 from then on. `self.model.optimizer.learning_rate = rate` sets it; Python's `math` has
+`cos` and `pi`.
+
+For example, `WarmupCosine(1.0, 2, 6)` trains six batches with 0, 0.5, 1, 0.854, 0.5 and 0.146.""",
+    stub="""class WarmupCosine(keras.callbacks.Callback):
+    def __init__(self, peak, warmup, total):
+        ...""",
+    answer="WarmupCosine",
+    check=check_warmup,
+    reference=WarmupCosine,
     hints=(
-        "The block has six convolutions. All keep height and width, so all have the same number "
-        "of places.",
-        "The weights of a kernel are height · width · channels in · channels out, those of the "
-        "window. Which channels does each of the six get?",
-        "`channels` go into four of them, all of 1 × 1. The 3 × 3 convolution gets "
-        "`reduce_threes`, the 5 × 5 one `reduce_fives`.",
+        "Write the formula as a method of the step first, and try the example by hand.",
+        "The rate must be there before the batch is trained. And the callback has to count the "
+        "batches itself: what a hook is given starts at 0 in each epoch.",
+        "`on_train_begin` sets a counter to 0; `on_train_batch_begin` sets the rate, then adds 1. "
+        "`min(share, 1.0)` keeps the cosine from rising again.",
     ),
     explanation=(
-        "Places times weights, summed over six kernels. The 3 × 3 and 5 × 5 windows multiply with "
-        "the few channels that a reduction leaves, and each reduction costs one product a channel."
+        "The counter lives in the callback and outlasts the epochs; the rate is set before the "
+        "batch. The check reads the rate from how far a weight moves whose gradient is always 1."
     ),
-    wrong=tuple(
-        Wrong(mistake, message[:45].rsplit(" ", 1)[0]) for mistake, message in COST_MISTAKES
+    wrong=(
+        Wrong(WarmupByEpoch, "once an epoch"),
+        Wrong(WarmupByBatch, "starts anew in each epoch"),
+        Wrong(WarmupLate, "one batch late"),
+        Wrong(WarmupEarly, "one batch early"),
+        Wrong(WarmupOverAll, "counts the warm-up steps as well"),
+        Wrong(WarmupDouble, "twice the peak"),
+        Wrong(WarmupRises, "rises again"),
+        Wrong(WarmupLinear, "the fall is not"),
+        Wrong(WarmupElsewhere, "the rate that `compile` was given"),
     ),
 )
 
-# ---------------------------------------------------------------- 13.3
+# ---------------------------------------------------------------- 09.4
 
 
 def train_head(model, images, labels):
+    for layer in model.layers[:-1]:
+        layer.trainable = False
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    encoder = model.get_layer("encoder")
-    encoder.trainable = False
     model.compile(keras.optimizers.SGD(0.1), loss)
-    model.fit(images, labels, batch_size=16, epochs=1, verbose=0)
-    encoder.trainable = True
+
+    before = {layer.name: layer.get_weights() for layer in model.layers}
+    model.fit(images, labels, epochs=1, verbose=0)
+    return {
+        layer.name: any(
+            not np.array_equal(old, new)
+            for old, new in zip(before[layer.name], layer.get_weights(), strict=True)
+        )
+        for layer in model.layers
+        if layer.weights
+    }
+
+
+class _Counter(layers.Layer):
+    """A layer that counts its batches in a weight that nobody trains, and changes nothing."""
+
+    def build(self, shape):
+        self.batches = self.add_weight(shape=(), initializer="zeros", trainable=False)
+
+    def call(self, inputs):
+        self.batches.assign_add(1.0)
+        return inputs
+
+
+def fitted_model(*, counter):
+    """Return a model that has been trained with all of its layers, and data for it."""
+    rng = np.random.default_rng(94)
+    images = rng.normal(size=(32, 6)).astype("float32")
+    labels = rng.integers(0, 3, 32)
+    parts = [keras.Input((6,)), layers.Dense(5, name="base"), layers.BatchNormalization(name="bn")]
+    parts += [_Counter(name="counter")] if counter else []
+    parts += [layers.Dropout(0.1, name="dropout"), layers.Dense(3, name="head")]
+    model = keras.Sequential(parts)
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(keras.optimizers.SGD(0.1), loss)
-    return model
-
-
-def _loss():
-    return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-
-
-def trained_model():
-    """Return a model of two layers, "encoder" and "head", that has been fitted, and its data."""
-    rng = np.random.default_rng(133)
-    images = rng.normal(size=(64, 8, 8, 1)).astype("float32")
-    labels = rng.integers(0, 3, size=64)
-    start = keras.Input((8, 8, 1))
-    x = layers.Conv2D(4, 3)(start)
-    x = layers.BatchNormalization()(x)
-    x = layers.GlobalAveragePooling2D()(layers.ReLU()(x))
-    encoder = keras.Model(start, x, name="encoder")
-    picture = keras.Input((8, 8, 1))
-    model = keras.Model(picture, layers.Dense(3, name="head")(encoder(picture)))
-    model.compile(keras.optimizers.SGD(0.1), _loss())
-    model.fit(images, labels, batch_size=16, verbose=0)
+    model.fit(images, labels, epochs=1, verbose=0)
     return model, images, labels
 
 
-def _moved(weights, before):
-    return [
-        weight.name
-        for weight, old in zip(weights, before, strict=True)
-        if not np.array_equal(weight.numpy(), old)
-    ]
-
-
-def check_train_head(answer):
-    model, images, labels = trained_model()
-    encoder, head = model.get_layer("encoder"), model.get_layer("head")
-    old_encoder, old_head = encoder.get_weights(), head.get_weights()
-    fit, moved_in_fit = model.fit, []
-
-    def watched_fit(*args, **settings):
-        before = encoder.get_weights()
-        history = fit(*args, **settings)
-        moved_in_fit.extend(_moved(encoder.weights, before))
-        return history
-
-    model.fit = watched_fit
-    try:
-        result = call(answer, model, images, labels)
-    finally:
-        model.fit = fit
-    if result is not model:
-        fail(f"It returns {describe(result)}. Return the model that was passed in, trained.")
-    moved = _moved(encoder.weights, old_encoder)
-    if len(moved) == len(old_encoder) and "kernel" in moved:
+def check_head(answer):
+    check_training(answer)
+    model, images, labels = fitted_model(counter=True)
+    report = call(answer, model, images, labels)
+    if isinstance(report, dict) and not report.get("counter", True):
         fail(
-            "All weights of the encoder moved during your `fit`. The model had been fitted before: "
-            "setting `trainable` alone is not noticed by a training step that is made already."
-        )
-    if moved:
-        fail(
-            f"These weights of the encoder moved during your `fit`: {', '.join(moved)}. Freeze the "
-            "encoder as a whole; then its batch normalisation keeps its averages, too."
-        )
-    if moved_in_fit:
-        fail(
-            "The encoder moved during your `fit`, and its old weights were put back afterwards. So "
-            "the head was trained for features that the encoder no longer makes. Freeze it instead."
-        )
-    if not _moved(head.weights, old_head):
-        fail("The head did not move. Was it frozen as well, or was there no `fit`?")
-    if not getattr(model, "compiled", False) or not model.trainable:
-        fail("A `fit` after yours cannot train the model: it is frozen or not compiled.")
-    old_encoder = encoder.get_weights()
-    if not encoder.trainable:
-        fail("The encoder is still frozen after your function. Unfreeze it at the end.")
-    model.fit(images, labels, batch_size=16, verbose=0)
-    if not {"kernel", "gamma"} <= set(_moved(encoder.weights, old_encoder)):
-        fail(
-            "`encoder.trainable` is True again, and still the next `fit` left its kernel as it "
-            "was. That training step was made while the encoder was frozen."
+            "A layer with a count in a weight that is not trainable was passed. The count moved, "
+            "and the report says that it did not: it tells what was meant to move. Compare all "
+            "values, trained or not, with what they were."
         )
 
 
-def head_not_compiled_first(model, images, labels):
-    model.get_layer("encoder").trainable = False
-    model.fit(images, labels, batch_size=16, verbose=0)
-    model.get_layer("encoder").trainable = True
-    model.compile(keras.optimizers.SGD(0.1), _loss())
-    return model
+def check_training(answer):
+    model, images, labels = fitted_model(counter=False)
+    before = {layer.name: layer.get_weights() for layer in model.layers}
+    report = call(answer, model, images, labels)
+    moved = {
+        layer.name: any(
+            not np.array_equal(old, new)
+            for old, new in zip(before[layer.name], layer.get_weights(), strict=True)
+        )
+        for layer in model.layers
+        if layer.weights
+    }
+    below = [name for name in ("base", "bn") if moved[name]]
+    if below and not moved["head"]:
+        fail("The head stood still, and the layers below it moved: the wrong side is frozen.")
+    if len(below) == 2 and not model.get_layer("base").trainable:
+        fail(
+            "The layers are marked as frozen, and they moved: the model had been trained before, "
+            "and `fit` went on with the step that it had then. What makes it look again?"
+        )
+    if below:
+        fail(f"The layer `{below[0]}` moved. Only the last layer may, and `bn` is one of the rest.")
+    if not moved["head"]:
+        fail("Nothing moved, the head neither. Is more frozen than the layers below it?")
+    if not isinstance(report, dict):
+        fail(f"Expected a dict from a layer's name to True or False, got {describe(report)}.")
+    if set(report) != set(moved):
+        fail(
+            "The report must have the names of exactly the layers that have weights: here "
+            "`base`, `bn` and `head`."
+        )
+    if not any(report.values()):
+        fail(
+            "Only the head moved, as it should, and the report says that nothing did. Does what "
+            "you kept from before training change along with the weights?"
+        )
+    if {name: bool(value) for name, value in report.items()} != moved:
+        fail("Only the head moved, and the report says otherwise.")
 
 
-def head_not_compiled_after(model, images, labels):
-    model.get_layer("encoder").trainable = False
-    model.compile(keras.optimizers.SGD(0.1), _loss())
-    model.fit(images, labels, batch_size=16, verbose=0)
-    model.get_layer("encoder").trainable = True
-    return model
+def head_without_compile(model, images, labels):
+    for layer in model.layers[:-1]:
+        layer.trainable = False
+    before = {layer.name: layer.get_weights() for layer in model.layers}
+    model.fit(images, labels, epochs=1, verbose=0)
+    return {layer.name: not np.array_equal(before[layer.name][0], layer.get_weights()[0])
+            for layer in model.layers if layer.weights}  # fmt: skip
 
 
-def head_still_frozen(model, images, labels):
-    model.get_layer("encoder").trainable = False
-    model.compile(keras.optimizers.SGD(0.1), _loss())
-    model.fit(images, labels, batch_size=16, verbose=0)
-    return model
+def head_alias(model, images, labels):
+    before = {layer.name: layer.weights for layer in model.layers if layer.weights}
+    train_head(model, images, labels)
+    return {
+        layer.name: any(
+            not np.array_equal(old, new)
+            for old, new in zip(before[layer.name], layer.weights, strict=True)
+        )
+        for layer in model.layers
+        if layer.weights
+    }
 
 
 def head_all_frozen(model, images, labels):
-    for layer in model.layers:
-        layer.trainable = False
-    model.compile(keras.optimizers.SGD(0.1), _loss())
-    model.evaluate(images, labels, verbose=0)
-    for layer in model.layers:
-        layer.trainable = True
-    model.compile(keras.optimizers.SGD(0.1), _loss())
-    return model
+    model.trainable = False
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(keras.optimizers.SGD(0.1), loss)
+    model.fit(images, labels, epochs=1, verbose=0)
+    return {layer.name: layer.name == "head" for layer in model.layers if layer.weights}
 
 
-def head_convolutions_only(model, images, labels):
-    encoder = model.get_layer("encoder")
-    for layer in encoder.layers:
-        layer.trainable = not isinstance(layer, layers.Conv2D)
-    model.compile(keras.optimizers.SGD(0.1), _loss())
-    model.fit(images, labels, batch_size=16, verbose=0)
-    encoder.trainable = True
-    model.compile(keras.optimizers.SGD(0.1), _loss())
-    return model
+def head_flags(model, images, labels):
+    train_head(model, images, labels)
+    return {layer.name: layer.trainable for layer in model.layers if layer.weights}
 
 
-def head_and_encoder_put_back(model, images, labels):
-    encoder = model.get_layer("encoder")
-    kept = encoder.get_weights()
-    model.fit(images, labels, batch_size=16, verbose=0)
-    encoder.set_weights(kept)
-    return model
+def head_frozen(model, images, labels):
+    model.layers[-1].trainable = False
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(keras.optimizers.SGD(0.1), loss)
+    model.fit(images, labels, epochs=1, verbose=0)
+    return {layer.name: layer.trainable for layer in model.layers if layer.weights}
 
 
-def head_of_a_copy(model, images, labels):
-    return train_head(keras.models.clone_model(model), images, labels)
+def head_and_norm(model, images, labels):
+    model.layers[0].trainable = False
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(keras.optimizers.SGD(0.1), loss)
+    model.fit(images, labels, epochs=1, verbose=0)
+    return {layer.name: layer.trainable for layer in model.layers if layer.weights}
 
 
-head_only = Exercise(
-    id="13.3",
-    title="Freeze and unfreeze around a fit",
-    statement="""A model has two layers with weights: `"encoder"`, itself a model, and `"head"`, a
-dense layer without an activation. It has been compiled and fitted before, with nothing frozen.
-Write `train_head(model, images, labels)`, which
+def head_all_layers(model, images, labels):
+    report = train_head(model, images, labels)
+    return {layer.name: report.get(layer.name, False) for layer in model.layers}
 
-- trains the head alone for one epoch, by `fit` with `batch_size=16` and `verbose=0`, so that
-  every weight of the encoder stays bit for bit as it is;
-- leaves the model such that the next `fit`, by somebody else, trains encoder and head;
-- returns the model that it was given, changed in place.
 
-`images` is float32 of shape (n, 8, 8, 1), `labels` holds whole numbers of shape (n,). Compile with
-`keras.optimizers.SGD(0.1)` and
-`keras.losses.SparseCategoricalCrossentropy(from_logits=True)`.""",
+def head_one_answer(model, images, labels):
+    report = train_head(model, images, labels)
+    return report["head"] and sum(report.values()) == 1
+
+
+head = Exercise(
+    id="13.4",
+    title="Prove that only the head moved",
+    statement="""The last layer of a classifier is often called its head. Write
+`train_head(model, images, labels)`. `model` is a `keras.Sequential` that has been compiled **and
+trained** before, with all its layers; `images` and `labels` are NumPy arrays that fit it, and its
+outputs are logits. The function
+
+- trains the last layer only, for one epoch of `fit`, with `keras.optimizers.SGD(0.1)` and
+  `keras.losses.SparseCategoricalCrossentropy(from_logits=True)`;
+- returns a dict from the name of each layer that has weights to `True` or `False`: did any of its
+  weights, trainable or not, change in value?
+
+The dict must come from comparing values, so that it can tell when something went wrong. It may
+change the flags and the compiled state of `model`. For a model of the layers `base`, `bn` and
+`head` it is `{"base": False, "bn": False, "head": True}`.""",
     stub="def train_head(model, images, labels):\n    ...",
     answer="train_head",
-    check=check_train_head,
+    check=check_head,
     reference=train_head,
     hints=(
-        '`model.get_layer("encoder").trainable` reaches everything in the encoder. When does '
-        "`fit` look at it?",
-        "`fit` makes its training step once after a `compile`, and keeps it. What changes "
-        "`trainable` later goes unnoticed.",
-        "Freeze, compile, fit, unfreeze, compile.",
+        "`model.layers[:-1]` are the layers below the head. What must follow a change of "
+        "`trainable`, if the model has been trained before?",
+        "`layer.weights` are the variables themselves, which change; `layer.get_weights()` are "
+        "arrays with the values of this moment.",
+        "Keep `layer.get_weights()` of each layer in a dict, train, and compare array by array "
+        "with `np.array_equal`.",
     ),
     explanation=(
-        "The training step is made from the weights that are trainable at the first fit after a "
-        "compile. So both changes need a compile after them. A frozen batch normalisation also "
-        "keeps its moving averages."
+        "The flags count from the next compile on. The report compares copies of all values, so "
+        "it would also show a layer that moves although it is frozen."
     ),
     wrong=(
-        Wrong(head_not_compiled_first, "All weights of the encoder moved"),
-        Wrong(head_not_compiled_after, "made while the encoder was frozen"),
-        Wrong(head_still_frozen, "still frozen after your function"),
-        Wrong(head_all_frozen, "The head did not move"),
-        Wrong(head_convolutions_only, "Freeze the encoder as a whole"),
-        Wrong(head_and_encoder_put_back, "put back afterwards"),
-        Wrong(head_of_a_copy, "Return the model that was passed in"),
+        Wrong(head_without_compile, "What makes it look again"),
+        Wrong(head_alias, "change along with the weights"),
+        Wrong(head_all_frozen, "Nothing moved, the head neither"),
+        Wrong(head_flags, "what was meant to move"),
+        Wrong(head_frozen, "the wrong side is frozen"),
+        Wrong(head_and_norm, "`bn` is one of the rest"),
+        Wrong(head_all_layers, "exactly the layers that have weights"),
+        Wrong(head_one_answer, "Expected a dict"),
     ),
-    seconds=60,
 )
 
-# ---------------------------------------------------------------- 13.4
-
-
-def rebuild(shape, parts, edges):
-    inputs = keras.Input(shape, name="input")
-    tensors = {"input": inputs}
-    waiting = list(parts)
-    while waiting:
-        for name in list(waiting):
-            sources = [source for source, target in edges if target == name]
-            if all(source in tensors for source in sources):
-                given = [tensors[source] for source in sources]
-                tensors[name] = parts[name](given[0] if len(given) == 1 else given)
-                waiting.remove(name)
-    begins = {source for source, _ in edges}
-    (last,) = [name for name in parts if name not in begins]
-    return keras.Model(inputs, tensors[last])
-
-
-def network_cases():
-    """Return (what it is, shape, parts, edges, name of the output), with layers that are new."""
-
-    def dense(name, units=4):
-        return layers.Dense(units, name=name)
-
-    chain = {name: dense(name, units) for name, units in (("a", 5), ("b", 3), ("c", 2))}
-    yield "a chain", (6,), chain, [("input", "a"), ("a", "b"), ("b", "c")], "c"
-
-    diamond = {"a": dense("a"), "b": dense("b", 3), "c": dense("c", 5)}
-    diamond["join"] = layers.Concatenate(name="join")
-    wires = [("input", "a"), ("a", "b"), ("a", "c"), ("c", "join"), ("b", "join")]
-    yield "a fork that is joined again, c before b", (6,), diamond, wires, "join"
-
-    tangle = {"out": dense("out", 2), "sum": layers.Add(name="sum"), "c": dense("c")}
-    tangle |= {"b": dense("b"), "a": dense("a")}
-    wires = [("sum", "out"), ("c", "sum"), ("a", "sum"), ("b", "c"), ("input", "a"), ("a", "b")]
-    yield "a shortcut, with the edges in another order", (6,), tangle, wires, "out"
-
-
-def _edges_of(model):
-    """Return the edges of a model by name, in the order of each call's arguments, and the calls."""
-    edges, calls = [], {}
-    for entry in model.get_config()["layers"]:
-        calls[entry["name"]] = len(entry["inbound_nodes"])
-        for node in entry["inbound_nodes"]:
-            edges += [(source, entry["name"]) for source in _sources(node["args"])]
-    return edges, calls
-
-
-def _sources(item):
-    """Return the names of the layers that the tensors in a config come from."""
-    if isinstance(item, dict):
-        if item.get("class_name") == "__keras_tensor__":
-            return [item["config"]["keras_history"][0]]
-        return _sources(list(item.values()))
-    if isinstance(item, (list, tuple)):
-        return [name for part in item for name in _sources(part)]
-    return []
-
-
-def check_rebuild(answer):
-    for case, shape, parts, edges, last in network_cases():
-        where = f"For {case}: "
-        if case == "a chain":
-            model = call(answer, shape, dict(parts), list(edges))
-        else:
-            try:
-                model = answer(shape, dict(parts), list(edges))
-            except Exception as error:
-                reason = "A part can be called only when all that it needs has been called."
-                if type(error) is ValueError and case.startswith("a fork"):
-                    reason = "The part `join` needs a list of both tensors, in one call."
-                fail(f"{where}it raises {type(error).__name__}. {reason}")
-        if not isinstance(model, keras.Model) or isinstance(model, keras.Sequential):
-            fail(f"{where}it returns {describe(model)}; expected a model by `keras.Model(...)`.")
-        given = tuple(model.inputs[0].shape)
-        if given != (None, *shape):
-            fail(f"{where}the input has the shape {given}; expected {(None, *shape)}.")
-        _compare_edges(where, model, parts, edges, last)
-
-
-def _compare_edges(where, model, parts, edges, last):
-    start = model.inputs[0]._keras_history.operation.name
-    found, calls = _edges_of(model)
-    found = [("input" if source == start else source, target) for source, target in found]
-    end = model.outputs[0]._keras_history.operation.name
-    for name, part in parts.items():
-        if len(part._inbound_nodes) > 1 or calls.get(name, 1) > 1:
-            fail(
-                f"{where}the part {name!r} is called {len(part._inbound_nodes)} times. Two parts "
-                "read it, and both can be given the one tensor: keep it."
-            )
-    if end != last:
-        fail(
-            f"{where}the output comes from {end!r}. It is the part from which no edge leaves, "
-            "wherever it stands in the lists."
-        )
-    missing = [edge for edge in edges if edge not in found]
-    if missing or len(found) != len(edges):
-        more = [edge for edge in found if edge not in edges]
-        said = f"The edge {missing[0]} is missing." if missing else f"There is an edge {more[0]}."
-        fail(f"{where}the graph is another one. {said}")
-    for name in parts:
-        wanted = [source for source, target in edges if target == name]
-        order = [source for source, target in found if target == name]
-        if order != wanted:
-            fail(
-                f"{where}{name!r} is given {order}, and its edges stand in the order {wanted}. A "
-                "concatenation makes another tensor of that."
-            )
-
-
-def rebuild_in_order(shape, parts, edges):
-    tensors = {"input": keras.Input(shape)}
-    for _, target in edges:
-        if target in tensors:
-            continue
-        given = [tensors[source] for source, end in edges if end == target]
-        tensors[target] = parts[target](given[0] if len(given) == 1 else given)
-    begins = {source for source, _ in edges}
-    (last,) = [name for name in parts if name not in begins]
-    return keras.Model(tensors["input"], tensors[last])
-
-
-def rebuild_edge_by_edge(shape, parts, edges):
-    tensors = {"input": keras.Input(shape)}
-    for source, target in edges:
-        tensors[target] = parts[target](tensors[source])
-    return keras.Model(tensors["input"], tensors[edges[-1][1]])
-
-
-def _rebuild_backwards(shape, parts, edges, *, keep=True, last=None, order=lambda names: names):
-    inputs = keras.Input(shape)
-    kept = {"input": inputs}
-
-    def tensor_of(name):
-        if name in kept:
-            return kept[name]
-        given = [tensor_of(source) for source in order([s for s, t in edges if t == name])]
-        tensor = parts[name](given[0] if len(given) == 1 else given)
-        if keep:
-            kept[name] = tensor
-        return tensor
-
-    begins = {source for source, _ in edges}
-    last = last or next(name for name in parts if name not in begins)
-    return keras.Model(inputs, tensor_of(last))
-
-
-def rebuild_without_keeping(shape, parts, edges):
-    return _rebuild_backwards(shape, parts, edges, keep=False)
-
-
-def rebuild_sorted_sources(shape, parts, edges):
-    return _rebuild_backwards(shape, parts, edges, order=sorted)
-
-
-def rebuild_last_part(shape, parts, edges):
-    return _rebuild_backwards(shape, parts, edges, last=list(parts)[-1])
-
-
-def rebuild_as_a_chain(shape, parts, edges):
-    inputs = x = keras.Input(shape)
-    for part in parts.values():
-        merges = isinstance(part, layers.Add | layers.Concatenate)
-        x = part([inputs, x] if merges else x)
-    return keras.Model(inputs, x)
-
-
-def rebuild_sequential(shape, parts, edges):
-    return keras.Sequential([keras.Input(shape), *parts.values()])
-
-
-def rebuild_with_batch(shape, parts, edges):
-    return _rebuild_backwards((None, *shape), parts, edges)
-
-
-from_edges = Exercise(
-    id="13.4",
-    title="Rebuild a network from a list of edges",
-    statement="""Write `rebuild(shape, parts, edges)`, which returns a `keras.Model`:
-
-- `shape` is the shape of one example, without the batch axis, such as `(6,)`.
-- `parts` is a dict from a name to a layer that nobody has called yet.
-- `edges` is a list of pairs `(source, target)` of names, **in any order**. The name `"input"`
-  stands for the model's input and is no part.
-
-Each part is called exactly once. If one edge leads to it, it is called on a tensor; if several
-do, on a list of tensors, in the order in which these edges stand in the list. The output is
-that of the one part from which no edge leaves. There is no cycle.
-
-For example, with `parts = {"a": layers.Dense(4), "sum": layers.Add()}` and
-`edges = [("a", "sum"), ("input", "sum"), ("input", "a")]`, `rebuild((4,), parts, edges)` is a
-model that computes `a(x) + x`.""",
-    stub="def rebuild(shape, parts, edges):\n    ...",
-    answer="rebuild",
-    check=check_rebuild,
-    reference=rebuild,
-    hints=(
-        'Keep a dict from name to tensor that starts with `"input"`. A part can be called as soon '
-        "as all its sources are in it.",
-        "Go through the parts that are left again and again, until none is left. Or let "
-        "`graphlib.TopologicalSorter`, as in the lesson, give you the order.",
-        "The sources of a part are `[source for source, target in edges if target == name]`. The "
-        "last part is the one that is no source.",
-    ),
-    explanation=(
-        "A graph without a cycle always has a part whose sources are all there. Each tensor is "
-        "kept by its name, so a part that two others read is called once."
-    ),
-    wrong=(
-        Wrong(rebuild_in_order, "only when all that it needs has been called"),
-        Wrong(rebuild_edge_by_edge, "needs a list of both tensors"),
-        Wrong(rebuild_without_keeping, "both can be given the one tensor"),
-        Wrong(rebuild_sorted_sources, "A concatenation makes another tensor"),
-        Wrong(rebuild_last_part, "the part from which no edge leaves"),
-        Wrong(rebuild_as_a_chain, "the graph is another one"),
-        Wrong(rebuild_sequential, "expected a model by `keras.Model"),
-        Wrong(rebuild_with_batch, "the input has the shape"),
-    ),
-    seconds=30,
-)
-
-EXERCISES = (from_drawing, block_cost, head_only, from_edges)
+EXERCISES = (leak, stop, warmup, head)

@@ -1,902 +1,861 @@
-"""Exercises of lesson 15, Subclassing."""
+"""Exercises of lesson 15, Training loops by hand."""
 
-import inspect
-import json
-import tempfile
-from pathlib import Path
+import math
 
 import numpy as np
 
 from course_utils.exercises.engine import (
     Exercise,
-    NotAttempted,
     Wrong,
     call,
     describe,
+    expect_close,
     expect_shape,
     fail,
     is_close,
     to_array,
-    without_warnings,
 )
-from course_utils.exercises.layer_checks import expect_class, random_batch, run_layer
 from course_utils.session import import_tensorflow
 
 tf = import_tensorflow()
-import keras  # noqa: E402
-from keras import layers, ops  # noqa: E402
+
+# ---------------------------------------------------------------- 10.1
 
 
-def run(layer, *args, **kwargs):
-    """Call a learner's layer, also one that cannot do without a mask."""
-    says = {
-        "argument: 'mask'": "It cannot be called without a mask. Not every row has one: give the "
-        "argument the default None."
-    }
-    takes_mask = "mask" in inspect.signature(layer.call).parameters
-    if takes_mask and isinstance(args[0], np.ndarray):
-        says["NoneType"] = (
-            "It fails when no mask comes along: mask is None then, and nothing can be computed "
-            "with None. Without a mask, all steps count."
-        )
-    return run_layer(layer, *args, says=says, **kwargs)
+def clip_gradients(gradients, limit):
+    squares = [tf.reduce_sum(gradient**2) for gradient in gradients]
+    norm = tf.sqrt(sum(squares))
+    factor = limit / tf.maximum(norm, limit)
+    return [gradient * factor for gradient in gradients]
 
 
-# ---------------------------------------------------------------- 15.1
+LARGE = (np.array([[3.0, 0.0], [0.0, 0.0]], "float32"), np.array([4.0, 12.0], "float32"))  # 13
+SMALL = (np.array([[0.3, 0.0], [0.0, -0.4]], "float32"), np.array([0.0, 0.0], "float32"))  # 0.5
 
 
-class Experts(layers.Layer):
-    def __init__(self, units, count):
-        super().__init__()
-        self.count = count
-        self.experts = [layers.Dense(units) for _ in range(count)]
+def check_clip_gradients(answer):
+    def clipped(gradients, limit):
+        given = [tf.constant(gradient) for gradient in gradients]
+        result = call(answer, given, limit)
+        if not isinstance(result, list | tuple) or len(result) != len(gradients):
+            fail(
+                f"Expected a list of {len(gradients)} tensors, one for each gradient, got "
+                f"{describe(result)}."
+            )
+        return [
+            expect_shape(part, gradient.shape, f"Gradient {place} of the result")
+            for place, (part, gradient) in enumerate(zip(result, gradients, strict=True))
+        ]
 
-    def build(self, input_shape):
-        start = keras.initializers.Constant(1 / self.count)
-        self.share = self.add_weight(shape=(self.count,), initializer=start, name="share")
+    def same(values, expected):
+        return all(is_close(*pair) for pair in zip(values, expected, strict=True))
 
-    def call(self, inputs):
-        answers = [expert(inputs) for expert in self.experts]
-        return sum(self.share[place] * answer for place, answer in enumerate(answers))
-
-
-@without_warnings
-def check_experts(answer):
-    expect_class(answer, layers.Layer, "Experts")
-    units, count, x = 3, 4, random_batch(5, 2)
-    layer = call(answer, units, count)
-    first = expect_shape(run(layer, x), (5, units), "Experts(3, 4) on a batch of shape (5, 2)")
-    if not is_close(run(layer, x), first):
+    got = clipped(LARGE, 6.5)
+    right = [gradient * 0.5 for gradient in LARGE]
+    shown = "For gradients of norm 13 and a limit of 6.5"
+    norms = [np.sqrt(np.sum(gradient**2)) for gradient in LARGE]
+    if not same(got, right):
+        if same(got, LARGE):
+            fail(f"{shown} nothing was clipped.")
+        if same(got, [np.clip(gradient, -6.5, 6.5) for gradient in LARGE]):
+            fail(
+                f"{shown} each number was cut by itself. That bends the direction of the step; "
+                "multiply all numbers by one factor instead."
+            )
+        each = [g * min(1, 6.5 / norm) for g, norm in zip(LARGE, norms, strict=True)]
+        if same(got, each):
+            fail(
+                f"{shown} each tensor was clipped by its own norm. The direction of the whole step "
+                "changes that way; the norm to look at is that of all numbers together."
+            )
+        if same(got, [gradient / 13 for gradient in LARGE]):
+            fail(f"{shown} the result has the norm 1. To which length should it be cut?")
+        if same(got, [gradient * 6.5 / 169 for gradient in LARGE]):
+            fail(f"{shown} the factor is 6.5 / 169: that divides by the square of the norm.")
+        if same(got, [gradient * 6.5 / sum(norms) for gradient in LARGE]):
+            fail(
+                f"{shown} the factor divides by the sum of the two norms. Norms do not add up; "
+                "their squares do."
+            )
+        for part, expected in zip(got, right, strict=True):
+            expect_close(part, expected, f"{shown} a gradient of the result")
+    got = clipped(SMALL, 6.5)
+    if same(got, [gradient * 13 for gradient in SMALL]):
         fail(
-            "Called twice on one batch, it answers differently: it makes new dense layers at each "
-            "call. Make them once, in __init__."
+            "Gradients of norm 0.5 were made longer, up to the limit of 6.5. Clipping never makes "
+            "a gradient longer."
         )
-    shapes = sorted(tuple(weight.shape) for weight in layer.weights)
-    kernels = [weight for weight in layer.weights if tuple(weight.shape) == (2, units)]
-    if not kernels:
-        fail(
-            "Keras finds no matrix of a dense layer among its weights. It looks into attributes, "
-            "and into lists, tuples and dicts of them, and not into functions or other objects."
-        )
-    if len(kernels) == 1:
-        fail(
-            "There is one matrix among its weights, not four. [layer] * 4 is a list that holds "
-            "one layer four times."
-        )
-    shares = [weight for weight in layer.weights if tuple(weight.shape) == (count,)]
-    if not shares:
-        fail(
-            f"The shares, of shape ({count},), are not among its weights, so fit will not train "
-            "them. Keras does not see a tf.Variable; what makes a weight of a layer?"
-        )
-    if len(kernels) != count or len(shapes) != 2 * count + 1:
-        fail(f"It has weights of the shapes {shapes}; expected four matrices, four biases, shares.")
-    share = shares[0]
-    if not share.trainable:
-        fail("The shares are a weight that is not trainable, so they stay as they are.")
-    if not is_close(share, np.full(count, 1 / count)):
-        fail(f"The shares start at {describe(to_array(share))}; expected 1 / count in each place.")
-    check_mixing(layer, share, kernels, x)
+    for part, expected in zip(got, SMALL, strict=True):
+        expect_close(part, expected, "For gradients of norm 0.5 and a limit of 6.5 a gradient")
+    zeros = clipped([np.zeros(3, "float32")], 1.0)
+    if not np.all(np.isfinite(zeros)):
+        fail("Gradients that are all zero become NaN. By what do you divide there?")
+    expect_close(zeros[0], np.zeros(3), "For gradients of zero the result")
+
+    @tf.function
+    def in_graph(first, second):
+        return answer([first, second], 6.5)
+
+    result = call(in_graph, *map(tf.constant, LARGE))
+    for part, expected in zip(result, right, strict=True):
+        expect_close(part, expected, "Inside a tf.function a gradient of the result")
 
 
-def check_mixing(layer, share, kernels, x):
-    """Give all weights other values and compare the answer with NumPy's."""
-    rng = np.random.default_rng(1)
-    for weight in layer.weights:
-        weight.assign(rng.normal(size=weight.shape))
-    biases = [weight for weight in layer.weights if tuple(weight.shape) == (3,)]
-    answers = [x @ k.numpy() + b.numpy() for k, b in zip(kernels, biases, strict=True)]
-    got = run(layer, x)
-    if is_close(got, np.mean(answers, axis=0)) or is_close(got, np.sum(answers, axis=0)):
-        fail("It adds the experts' answers and leaves out the shares.")
-    expected = sum(part * answer for part, answer in zip(share.numpy(), answers, strict=True))
-    if not is_close(got, expected):
-        fail("The answer is not the sum of share times answer over all experts.")
+def clip_each_number(gradients, limit):
+    return [tf.clip_by_value(gradient, -limit, limit) for gradient in gradients]
 
 
-class ExpertsRaw(Experts):
-    def build(self, input_shape):
-        self.share = tf.Variable(tf.ones([self.count]) / self.count)
+def clip_each_tensor(gradients, limit):
+    return [clip_gradients([gradient], limit)[0] for gradient in gradients]
 
 
-class ExpertsInCall(Experts):
-    def __init__(self, units, count):
-        super().__init__(units, 0)
-        self.units, self.count = units, count
-
-    def call(self, inputs):
-        answers = [layers.Dense(self.units)(inputs) for _ in range(self.count)]
-        return sum(self.share[place] * answer for place, answer in enumerate(answers))
+def clip_to_one(gradients, limit):
+    norm = tf.sqrt(sum(tf.reduce_sum(gradient**2) for gradient in gradients))
+    return [gradient / norm for gradient in gradients]
 
 
-class ExpertsAppended(ExpertsInCall):
-    def call(self, inputs):
-        for _ in range(self.count - len(self.experts)):
-            self.experts.append(layers.Dense(self.units))
-        return super().call(inputs)
+def clip_always(gradients, limit):
+    norm = tf.sqrt(sum(tf.reduce_sum(gradient**2) for gradient in gradients))
+    return [gradient * limit / norm for gradient in gradients]
 
 
-class ExpertsHidden(Experts):
-    def __init__(self, units, count):
-        super().__init__(units, 0)
-        self.count = count
-        made = [layers.Dense(units) for _ in range(count)]
-        self.answers = lambda inputs: [expert(inputs) for expert in made]
-
-    def call(self, inputs):
-        answers = self.answers(inputs)
-        return sum(self.share[place] * answer for place, answer in enumerate(answers))
+def clip_without_root(gradients, limit):
+    norm = sum(tf.reduce_sum(gradient**2) for gradient in gradients)
+    return [gradient * limit / tf.maximum(norm, limit) for gradient in gradients]
 
 
-class ExpertsOneOfThem(Experts):
-    def __init__(self, units, count):
-        super().__init__(units, 0)
-        self.count = count
-        self.experts = [layers.Dense(units)] * count
+def clip_by_sum_of_norms(gradients, limit):
+    norm = sum(tf.sqrt(tf.reduce_sum(gradient**2)) for gradient in gradients)
+    return [gradient * limit / tf.maximum(norm, limit) for gradient in gradients]
 
 
-class ExpertsFrozen(Experts):
-    def build(self, input_shape):
-        start = keras.initializers.Constant(1 / self.count)
-        self.share = self.add_weight(shape=(self.count,), initializer=start, trainable=False)
+def clip_dividing_by_zero(gradients, limit):
+    norm = tf.sqrt(sum(tf.reduce_sum(gradient**2) for gradient in gradients))
+    return [gradient * tf.minimum(norm, limit) / norm for gradient in gradients]
 
 
-class ExpertsRandom(Experts):
-    def build(self, input_shape):
-        self.share = self.add_weight(shape=(self.count,), initializer="random_normal")
+def clip_in_numpy(gradients, limit):
+    norm = math.sqrt(sum(float(np.sum(gradient.numpy() ** 2)) for gradient in gradients))
+    return [gradient * (limit / max(norm, limit)) for gradient in gradients]
 
 
-class ExpertsMean(Experts):
-    def call(self, inputs):
-        return sum(expert(inputs) for expert in self.experts) / self.count
-
-
-experts = Exercise(
+clip = Exercise(
     id="15.1",
-    title="Weights that are not found",
-    statement="""This layer asks several dense layers and adds their answers, each times its share.
-It runs, and `fit` trains nothing of it.
+    title="Clip the gradients",
+    statement="""One odd batch can have a gradient so large that its step ruins the weights. The
+usual guard cuts the length of the step and keeps its direction. Write
+`clip_gradients(gradients, limit)`.
+
+- `gradients`: a list of float32 tensors of any shapes, one for each variable; none is `None`.
+- `limit`: a Python float above 0.
+
+The **norm** is the square root of the sum of the squares of **all** numbers in all tensors. If it
+is above `limit`, return the gradients multiplied by one common factor, so that the norm of the
+result is `limit`. Otherwise return them as they are. The result is a list of tensors of the same
+shapes. The function must also work inside a `tf.function`.
+
+For example, gradients `[3.0]` and `[4.0]` with a limit of 1.0 have the norm 5 and become `[0.6]`
+and `[0.8]`.""",
+    stub="def clip_gradients(gradients, limit):\n    ...",
+    answer="clip_gradients",
+    check=check_clip_gradients,
+    reference=clip_gradients,
+    hints=(
+        "Two steps: one number, the norm of everything; then one factor for everything.",
+        "`tf.reduce_sum(gradient ** 2)` for each tensor, Python's `sum` over the list, `tf.sqrt` "
+        "once.",
+        "The factor is limit / norm where the norm is larger, and 1 elsewhere. Which denominator "
+        "gives both, and is never 0? `tf.maximum` picks the larger of two numbers.",
+    ),
+    explanation=(
+        "Dividing by the larger of norm and limit gives limit / norm for long gradients and 1 for "
+        "short ones, with no `if` and no division by zero. tf.clip_by_global_norm does the same, "
+        "and so do Keras' optimisers with global_clipnorm=..."
+    ),
+    wrong=(
+        Wrong(lambda gradients, limit: gradients, "nothing was clipped"),
+        Wrong(clip_each_number, "each number was cut by itself"),
+        Wrong(clip_each_tensor, "each tensor was clipped by its own norm"),
+        Wrong(clip_to_one, "has the norm 1"),
+        Wrong(clip_always, "never makes a gradient longer"),
+        Wrong(clip_without_root, "the square of the norm"),
+        Wrong(clip_by_sum_of_norms, "the sum of the two norms"),
+        Wrong(clip_dividing_by_zero, "all zero become NaN"),
+        Wrong(clip_in_numpy, "has no attribute 'numpy'"),
+    ),
+)
+
+# ---------------------------------------------------------------- 10.2
+
+
+def accumulated_step(model, optimizer, loss_function, batches):
+    total, count = 0.0, 0
+    sums = [tf.zeros_like(weight) for weight in model.trainable_variables]
+    for inputs, targets in batches:
+        size = len(targets)
+        with tf.GradientTape() as tape:
+            loss = loss_function(targets, model(inputs, training=True))
+        gradients = tape.gradient(loss, model.trainable_variables)
+        sums = [old + size * new for old, new in zip(sums, gradients, strict=True)]
+        total, count = total + size * loss, count + size
+    optimizer.apply([each / count for each in sums], model.trainable_variables)
+    return total / count
+
+
+SIZES = (6, 6, 3)
+RNG = np.random.default_rng(10)
+SAMPLES = RNG.normal(size=(sum(SIZES), 4)).astype("float32")
+TARGETS = (SAMPLES @ np.array([[1.0], [-2.0], [0.5], [3.0]]) + 1).astype("float32")
+TARGETS[-SIZES[-1] :] += 20.0  # the short batch has a gradient of its own
+
+
+def line_model():
+    import keras
+
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)])
+    model.set_weights([np.full((4, 1), 0.1, "float32"), np.zeros(1, "float32")])
+    return model
+
+
+def squared_error(targets, outputs):
+    return tf.reduce_mean((targets - outputs) ** 2)
+
+
+def cut(sizes=SIZES):
+    ends = np.cumsum(sizes)
+    return [
+        (tf.constant(SAMPLES[end - size : end]), tf.constant(TARGETS[end - size : end]))
+        for size, end in zip(sizes, ends, strict=True)
+    ]
+
+
+def gradient_of(weights, batch):
+    """Return the gradient of the squared error of a line, computed by hand, as one vector."""
+    inputs, targets = (np.asarray(part, "float64") for part in batch)
+    slack = inputs @ weights[:4, None] + weights[4] - targets
+    return np.append((2 * inputs * slack).mean(axis=0), 2 * slack.mean())
+
+
+def flat(model):
+    return np.concatenate([weight.ravel() for weight in model.get_weights()]).astype("float64")
+
+
+def check_accumulated_step(answer):
+    import keras
+
+    rate = 0.01
+
+    def moved(batches):
+        model, optimizer = line_model(), keras.optimizers.SGD(rate)
+        optimizer.build(model.trainable_variables)
+        before = flat(model)
+        result = call(answer, model, optimizer, squared_error, batches)
+        return flat(model) - before, result, int(optimizer.iterations)
+
+    batches = cut()
+    step, result, taken = moved(batches)
+    start = flat(line_model())
+    each = [gradient_of(start, batch) for batch in batches]
+    weighted = [size * gradient for size, gradient in zip(SIZES, each, strict=True)]
+    if taken == 0 and not np.any(step):
+        fail(
+            "No step was taken. After the last batch, hand the gradients to `optimizer.apply`, "
+            "together with `model.trainable_variables`."
+        )
+    if taken > 1:
+        fail(
+            f"The optimiser took {taken} steps for {len(batches)} batches. Accumulating means one "
+            "step, after the last batch, with what all of them say."
+        )
+    known = {
+        "is the sum of the batches' gradients. It is as many times too long as there are batches: "
+        "a mean needs a division.": sum(each),
+        "is that of the last batch alone: what the batches before said is overwritten.": each[-1],
+        "is that of the first batch alone. Does the loop end too early?": each[0],
+        "is the mean of the batches' gradients. The batches have 6, 6 and 3 samples: how much "
+        "should the last one count?": sum(each) / 3,
+        "counts each gradient by the size of its batch, and divides by the number of batches: by "
+        "how many samples should it be?": sum(weighted) / 3,
+        "counts each gradient by the size of its batch, and is then not divided.": sum(weighted),
+        "divides the sum of the batches' gradients by the number of samples. Each of them is "
+        "a mean over its batch already.": sum(each) / sum(SIZES),
+    }
+    whole = sum(weighted) / sum(SIZES)
+    for text, gradient in known.items():
+        if is_close(step, -rate * gradient) and not is_close(step, -rate * whole):
+            fail(f"The gradient that you apply {text}")
+    if is_close(step, rate * whole):
+        fail("The weights moved uphill. `apply` takes the gradients as they are.")
+    expect_close(step, -rate * whole, "The step")
+    losses = [np.mean((np.asarray(y) - 0.1 * np.sum(x, axis=1)[:, None]) ** 2) for x, y in batches]
+    mean_loss = np.average(losses, weights=SIZES)
+    value = expect_shape(result, (), "The loss that you return")
+    if is_close(value, np.mean(losses)) or is_close(value, np.sum(losses)):
+        fail(
+            "The step is right. The loss that you return is not the mean over the samples: the "
+            "batches have different sizes there, too."
+        )
+    if is_close(value, losses[-1]):
+        fail("The step is right. The loss that you return is that of the last batch.")
+    expect_close(value, mean_loss, "The loss that you return")
+    step, _, _ = moved(cut((5, 5, 5)))
+    expect_close(step, -rate * whole, "With three batches of 5 samples, the step")
+    if not all(modes_of_calls(answer, batches)):
+        fail(
+            "The step is right for a model without dropout. Say `training=True` when you call the "
+            "model: dropout and batch normalisation work differently in training."
+        )
+
+
+def modes_of_calls(answer, batches):
+    """Return the ``training`` of each of the answer's calls, as a layer of the model sees it."""
+    import keras
+
+    modes = []
+
+    class Listener(keras.layers.Layer):
+        def call(self, inputs, training=None):
+            modes.append(training)
+            return inputs
+
+    model = keras.Sequential([keras.Input((4,)), Listener(), keras.layers.Dense(1)])
+    optimizer = keras.optimizers.SGD(0.01)
+    optimizer.build(model.trainable_variables)
+    modes.clear()  # building called it, too
+    call(answer, model, optimizer, squared_error, batches)
+    return modes
+
+
+def _accumulate(weigh, divide, *, loss_of=None):
+    """Return an answer that weighs each batch, and divides by what ``divide`` gives."""
+
+    def answer(model, optimizer, loss_function, batches):
+        sums = [tf.zeros_like(weight) for weight in model.trainable_variables]
+        losses, sizes = [], []
+        for inputs, targets in batches:
+            with tf.GradientTape() as tape:
+                loss = loss_function(targets, model(inputs, training=True))
+            gradients = tape.gradient(loss, model.trainable_variables)
+            sizes.append(len(targets))
+            losses.append(loss)
+            sums = [a + weigh(sizes[-1]) * b for a, b in zip(sums, gradients, strict=True)]
+        scale = divide(sizes)
+        optimizer.apply([each / scale for each in sums], model.trainable_variables)
+        return (loss_of or (lambda losses, sizes: np.average(losses, weights=sizes)))(losses, sizes)
+
+    return answer
+
+
+def accumulate_as_in_use(model, optimizer, loss_function, batches):
+    class AsInUse:
+        trainable_variables = model.trainable_variables
+
+        def __call__(self, inputs, training):
+            return model(inputs)
+
+    return accumulated_step(AsInUse(), optimizer, loss_function, batches)
+
+
+def accumulate_and_step(model, optimizer, loss_function, batches):
+    for inputs, targets in batches:
+        with tf.GradientTape() as tape:
+            loss = loss_function(targets, model(inputs, training=True))
+        gradients = tape.gradient(loss, model.trainable_variables)
+        optimizer.apply(gradients, model.trainable_variables)
+    return loss
+
+
+def accumulate_overwriting(model, optimizer, loss_function, batches):
+    for inputs, targets in batches:
+        with tf.GradientTape() as tape:
+            loss = loss_function(targets, model(inputs, training=True))
+        gradients = tape.gradient(loss, model.trainable_variables)
+    optimizer.apply(gradients, model.trainable_variables)
+    return loss
+
+
+def accumulate_and_return_early(model, optimizer, loss_function, batches):
+    return accumulate_overwriting(model, optimizer, loss_function, batches[:1])
+
+
+def accumulate_without_apply(model, optimizer, loss_function, batches):
+    total = 0.0
+    for inputs, targets in batches:
+        total += loss_function(targets, model(inputs, training=True))
+    return total
+
+
+accumulate = Exercise(
+    id="15.2",
+    title="One step from several batches",
+    statement="""A large batch may not fit into memory. Cut it into small ones, add up what their
+gradients say, and take **one** step. Write
+`accumulated_step(model, optimizer, loss_function, batches)`.
+
+- `model`: a Keras model that adds no losses of its own; `optimizer`: a Keras optimiser, built.
+- `loss_function(targets, outputs)` returns the mean loss of a batch, a float32 scalar.
+- `batches`: a list of pairs `(inputs, targets)` of float32 tensors. **Their sizes may differ**;
+  `len(targets)` is the number of samples.
+
+Take the very step that the optimiser would take for all samples in a single batch, in training
+mode: call `optimizer.apply(gradients, model.trainable_variables)` once. Return the mean loss over
+all samples before the step, a scalar.""",
+    stub="def accumulated_step(model, optimizer, loss_function, batches):\n    ...",
+    answer="accumulated_step",
+    check=check_accumulated_step,
+    reference=accumulated_step,
+    hints=(
+        "Start with a list of zeros, one tensor a variable: `tf.zeros_like(weight)`. After each "
+        "batch, add its gradients to the list.",
+        "The gradient of a batch is that of a mean over its samples. Times the number of samples, "
+        "it is that of a sum. Sums add up.",
+        "At the end, divide the sums by the number of all samples. The loss goes the same way.",
+    ),
+    explanation=(
+        "Each batch's mean times its size is a sum over samples; the sums add up, and one division "
+        "by the number of all samples makes the mean of the large batch. With batches of equal "
+        "size the mean of the gradients is enough; Keras' optimisers do that with "
+        "gradient_accumulation_steps=..."
+    ),
+    wrong=(
+        Wrong(_accumulate(lambda size: 1.0, lambda sizes: 1.0), "a mean needs a division"),
+        Wrong(_accumulate(lambda size: 1.0, len), "how much should the last one count"),
+        Wrong(_accumulate(lambda size: 1.0, sum), "a mean over its batch already"),
+        Wrong(_accumulate(float, lambda sizes: 1.0), "is then not divided"),
+        Wrong(_accumulate(float, len), "by how many samples should it be"),
+        Wrong(accumulate_and_step, "took 3 steps for 3 batches"),
+        Wrong(accumulate_overwriting, "is overwritten"),
+        Wrong(accumulate_and_return_early, "end too early"),
+        Wrong(accumulate_without_apply, "No step was taken"),
+        Wrong(
+            _accumulate(float, sum, loss_of=lambda losses, sizes: np.mean(losses)),
+            "is not the mean over the samples",
+        ),
+        Wrong(
+            _accumulate(float, sum, loss_of=lambda losses, sizes: losses[-1]),
+            "that of the last batch",
+        ),
+        Wrong(accumulate_as_in_use, "Say `training=True` when you call"),
+    ),
+)
+
+# ---------------------------------------------------------------- 10.3
+
+
+def mended_loop(model, optimizer, loss_function, metric, batches, epochs):
+    history = []
+    for _ in range(epochs):
+        metric.reset_state()
+        for inputs, targets in batches:
+            with tf.GradientTape() as tape:
+                outputs = model(inputs, training=True)
+                loss = loss_function(targets, outputs) + sum(model.losses)
+            gradients = tape.gradient(loss, model.trainable_variables)
+            optimizer.apply(gradients, model.trainable_variables)
+            metric.update_state(targets, outputs)
+        history.append(float(metric.result()))
+    return history
+
+
+EPOCHS = 3
+INPUTS = RNG.normal(loc=2.0, size=(12, 4)).astype("float32")
+CLASSES = RNG.integers(0, 3, size=12)
+
+
+def small_model():
+    import keras
+    from keras import layers
+
+    model = keras.Sequential(
+        [
+            keras.Input((4,)),
+            layers.Dense(5, kernel_regularizer="l2", name="decayed"),
+            layers.BatchNormalization(momentum=0.5, name="normalised"),
+            layers.Dense(3, name="logits"),
+        ]
+    )
+    rng = np.random.default_rng(3)
+    kernels = [rng.normal(size=(4, 5)), np.zeros(5), np.ones(5), np.zeros(5)]
+    model.set_weights([*kernels, np.zeros(5), np.ones(5), rng.normal(size=(5, 3)), np.zeros(3)])
+    return model
+
+
+def run_loop(loop, **parts):
+    """Run a loop on the small problem; return the model, its history and the optimiser's steps."""
+    import keras
+
+    model, optimizer = small_model(), keras.optimizers.SGD(0.1)
+    optimizer.build(model.trainable_variables)
+    batches = [
+        (tf.constant(INPUTS[start : start + 4]), tf.constant(CLASSES[start : start + 4]))
+        for start in (0, 4, 8)
+    ]
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    metric = keras.metrics.SparseCategoricalAccuracy()
+    history = loop(model, optimizer, loss, metric, batches, EPOCHS)
+    return model, history, int(optimizer.iterations)
+
+
+def train_variant(*, training=True, losses=True, reset="epoch"):
+    """Return a loop with some of the three bugs, or with another mistake about them."""
+
+    def loop(model, optimizer, loss_function, metric, batches, epochs):
+        history = []
+        for _ in range(epochs):
+            if reset == "epoch":
+                metric.reset_state()
+            for inputs, targets in batches:
+                with tf.GradientTape() as tape:
+                    outputs = model(inputs, training=training)
+                    loss = loss_function(targets, outputs)
+                    if losses is True:
+                        loss += sum(model.losses)
+                if losses == "outside":
+                    loss += sum(model.losses)
+                if losses == "twice":
+                    with tape:
+                        loss += 2 * sum(model.losses)
+                gradients = tape.gradient(loss, model.trainable_variables)
+                optimizer.apply(gradients, model.trainable_variables)
+                if reset == "batch":
+                    metric.reset_state()
+                metric.update_state(targets, outputs)
+            history.append(float(metric.result()))
+            if reset == "before result":
+                metric.reset_state()
+                history[-1] = float(metric.result())
+        return history
+
+    return loop
+
+
+def check_mended_loop(answer):
+    def same(model, other):
+        pairs = zip(model.get_weights(), other.get_weights(), strict=True)
+        return all(is_close(ours, theirs, tolerance=1e-3) for ours, theirs in pairs)
+
+    def attempt(*parts):
+        return call(answer, *parts)
+
+    model, history, steps = run_loop(attempt)
+    if steps != 3 * EPOCHS:
+        fail(
+            f"The optimiser took {steps} steps in {EPOCHS} epochs of 3 batches; expected "
+            f"{3 * EPOCHS}. The number of steps was right before: do not change the loops."
+        )
+    right_model, right_history, _ = run_loop(train_variant())
+    if not same(model, right_model):
+        no_flag, _, _ = run_loop(train_variant(training=False))
+        no_losses, _, _ = run_loop(train_variant(losses=False))
+        neither, _, _ = run_loop(train_variant(training=False, losses=False))
+        if same(model, neither):
+            fail(
+                "Two bugs change the weights, and both are still there. Compare the two lines "
+                "inside the tape with the lesson's training step."
+            )
+        if same(model, no_flag):
+            fail(
+                "The batch normalisation of the model still works as at inference: its moving "
+                "averages never move. How does a layer know that it is being trained?"
+            )
+        if same(model, no_losses):
+            fail(
+                "The weight decay of the model still has no effect: its share of the loss does not "
+                "reach the gradients. Where does a model keep it, and where must it be added so "
+                "that the tape sees it?"
+            )
+        doubled, _, _ = run_loop(train_variant(losses="twice"))
+        if same(model, doubled):
+            fail("The weight decay counts double. Add the model's losses once.")
+        fail(
+            "The weights at the end are not those of a right loop. Change the loop at the three "
+            "bugs and nowhere else."
+        )
+    if isinstance(history, list | tuple) and len(history) != EPOCHS:
+        fail(f"Expected a list of {EPOCHS} numbers, one an epoch, got {describe(history)}.")
+    values = expect_shape(history, (EPOCHS,), "The history")
+    if is_close(values, right_history, tolerance=1e-3):
+        return
+    _, forgetful, _ = run_loop(train_variant(reset="never"))
+    if is_close(values, forgetful, tolerance=1e-3):
+        fail(
+            "The weights are right. The reported accuracy of an epoch still holds the epochs "
+            "before it."
+        )
+    _, of_last_batch, _ = run_loop(train_variant(reset="batch"))
+    if is_close(values, of_last_batch, tolerance=1e-3):
+        fail(
+            "The weights are right. The reported accuracy is that of the last batch of each epoch: "
+            "the metric starts again too often."
+        )
+    if not np.any(values):
+        fail("The weights are right. The metric is reset right before its result is read.")
+    fail("The weights are right, but the reported accuracies are not those of the epochs.")
+
+
+BROKEN = """def broken_loop(model, optimizer, loss_function, metric, batches, epochs):
+    history = []
+    for _ in range(epochs):
+        for inputs, targets in batches:
+            with tf.GradientTape() as tape:
+                outputs = model(inputs)
+                loss = loss_function(targets, outputs)
+            gradients = tape.gradient(loss, model.trainable_variables)
+            optimizer.apply(gradients, model.trainable_variables)
+            metric.update_state(targets, outputs)
+        history.append(float(metric.result()))
+    return history"""
+
+mend = Exercise(
+    id="15.3",
+    title="Mend a loop with three bugs",
+    statement=f"""This loop runs without an error and has three bugs. Two of them change what is
+learned, one changes what is reported.
 
 ```python
-class Experts(layers.Layer):
-    def __init__(self, units, count):
-        super().__init__()
-        self.count = count
-        self.share = tf.Variable(tf.ones([count]) / count)
-        self.new_expert = lambda: layers.Dense(units)
-
-    def call(self, inputs):
-        answers = [self.new_expert()(inputs) for _ in range(self.count)]
-        return sum(self.share[i] * answer for i, answer in enumerate(answers))
+{BROKEN}
 ```
 
-Write `Experts` anew. `Experts(units, count)` is called on float32 `(batch, n)` and returns float32
-`(batch, units)`: the sum over all experts of share times answer. After the first call its `weights`
-are those of `count` layers `layers.Dense(units)` and one more, the shares: shape `(count,)`,
-trainable, 1 / count in each place at the start.
-`add_weight(..., initializer=keras.initializers.Constant(value))` sets a start value.""",
-    stub="""class Experts(layers.Layer):
-    def __init__(self, units, count):
-        super().__init__()
+Write `mended_loop`, with the same arguments and the three bugs mended.
 
-    def call(self, inputs):
-        ...""",
-    answer="Experts",
-    check=check_experts,
-    reference=Experts,
+- `model`: a Keras model with its weights; `optimizer`: a Keras optimiser, built.
+- `loss_function(targets, outputs)` returns the mean loss of a batch; `metric` is a Keras metric.
+- `batches`: a list of pairs `(inputs, targets)` of tensors; `epochs`: a whole number.
+
+It changes the model's weights in place and returns a list with the metric of each epoch, as floats.
+The check trains a model that has weight decay and batch normalisation, and compares its weights and
+the list with those of a right loop.""",
+    stub=("def mended_loop(model, optimizer, loss_function, metric, batches, epochs):\n    ..."),
+    answer="mended_loop",
+    check=check_mended_loop,
+    reference=mended_loop,
     hints=(
-        "Two things are hidden from Keras: a variable that is not Keras' own, and layers that live "
-        "only while call runs. Print `Experts(3, 4).weights` after a call.",
-        "A list of layers, made in __init__ and stored as an attribute, is tracked. The shares are "
-        "made with self.add_weight.",
-        "self.experts = [layers.Dense(units) for _ in range(count)], and in build: self.share = "
-        "self.add_weight(shape=(self.count,), initializer=keras.initializers.Constant(...)).",
+        "Copy the loop and put it beside `training_step` and `accuracy_by_epoch` above. Which "
+        "three things do those have?",
+        "What do batch normalisation and dropout have to be told? What do layers with weight decay "
+        "leave in a list?",
+        "One argument in the call of the model, one sum added to the loss inside the tape, and one "
+        "call at the start of each epoch.",
     ),
     explanation=(
-        "Layers in a list that is an attribute are tracked, and add_weight makes a variable that "
-        "Keras lists. Both are made once, before the layer is used."
+        "`training=True` lets batch normalisation use the batch and move its averages, "
+        "`model.losses` brings the weight decay into the gradient, and `reset_state` at the start "
+        "of an epoch makes the metric speak of that epoch alone. `fit` does all three."
     ),
     wrong=(
-        Wrong(ExpertsRaw, "Keras does not see a tf.Variable"),
-        Wrong(ExpertsInCall, "it makes new dense layers at each call"),
-        Wrong(ExpertsAppended, "call makes new weights or layers"),
-        Wrong(ExpertsHidden, "not into functions or other objects"),
-        Wrong(ExpertsOneOfThem, "holds one layer four times"),
-        Wrong(ExpertsFrozen, "a weight that is not trainable"),
-        Wrong(ExpertsRandom, "expected 1 / count in each place"),
-        Wrong(ExpertsMean, "leaves out the shares"),
+        Wrong(train_variant(training=False, losses=False, reset="never"), "both are still there"),
+        Wrong(train_variant(training=False), "moving averages never move"),
+        Wrong(train_variant(losses=False), "does not reach the gradients"),
+        Wrong(train_variant(losses="outside"), "No gradients provided for any variable"),
+        Wrong(train_variant(losses="twice"), "counts double"),
+        Wrong(train_variant(reset="never"), "still holds the epochs before it"),
+        Wrong(train_variant(reset="batch"), "starts again too often"),
+        Wrong(train_variant(reset="before result"), "right before its result is read"),
     ),
+    seconds=60,
 )
 
-# ---------------------------------------------------------------- 15.2
+# ---------------------------------------------------------------- 10.4
 
 
-class Centre(layers.Layer):
-    def __init__(self, **kwargs):
-        super().__init__(**kwargs)
-        self.supports_masking = True
-
-    def call(self, inputs, mask=None):
-        if mask is None:
-            return inputs - ops.mean(inputs, axis=1, keepdims=True)
-        real = ops.cast(ops.expand_dims(mask, -1), inputs.dtype)
-        count = ops.maximum(ops.sum(real, axis=1, keepdims=True), 1)
-        return inputs - ops.sum(inputs * real, axis=1, keepdims=True) / count
-
-
-class MaskReader(layers.Layer):
-    """Answers with the mask that came along, as 0 and 1, or with -1 where none came."""
-
-    def call(self, inputs, mask=None):
-        if mask is None:
-            return -ops.ones_like(inputs[..., 0])
-        return ops.cast(mask, "float32")
-
-
-@without_warnings
-def check_centre(answer):
-    expect_class(answer, layers.Layer, "Centre")
-    layer = call(answer)
-    words = np.array([[3, 1, 0, 0], [2, 4, 1, 3], [0, 0, 0, 0]])
-    embedding = layers.Embedding(5, 3, mask_zero=True, embeddings_initializer="normal")
-    rows = embedding(words)
-    values, mask = to_array(rows), words != 0
-    plain = run(layer, values)
-    expected = values - values.mean(axis=1, keepdims=True)
-    expect_shape(plain, values.shape, "Without a mask, what Centre()(rows) returns")
-    if not is_close(plain, expected):
-        fail(
-            "Without a mask, the mean over the steps (axis 1) is to be taken away from each step, "
-            "feature by feature. What it returns is something else."
-        )
-    got = to_array(run(layer, rows), "What Centre()(rows) returns")
-    means = values[:2].copy() * mask[:2, :, None]
-    counts = mask[:2].sum(axis=1)[:, None, None]
-    right = values[:2] - means.sum(axis=1, keepdims=True) / counts
-    if not is_close(got[:2][mask[:2]], right[mask[:2]]):
-        if is_close(got, expected):
-            fail(
-                "The mean is taken over all steps, padding included. Keras hands the mask to a "
-                "call that names it."
-            )
-        short = values[:2] - means.mean(axis=1, keepdims=True)
-        if is_close(got[:2][mask[:2]], short[mask[:2]]):
-            fail(
-                "The sum is over the real steps, and it is divided by the number of all steps. "
-                "Divide by the number of real ones."
-            )
-        fail("With a mask, the mean over the real steps of a row is to be taken away from them.")
-    if not np.all(np.isfinite(got)):
-        fail("A row without any real step gives NaN: 0 is divided by 0.")
-    seen = to_array(MaskReader()(run(layer, rows)))
-    if is_close(seen, -np.ones_like(seen)):
-        fail(
-            "The values are right, and the mask ends here: the next layer is given none. Say that "
-            "the layer supports masking."
-        )
-    if not is_close(seen, mask.astype("float32")):
-        fail("The next layer is given another mask than the one that came in.")
-    fit_in_a_model(layer)
-
-
-def fit_in_a_model(layer):
-    """Train the layer inside a model for one step, so that it runs in a graph as well."""
-
-    def fit_with_your_layer():
-        model = keras.Sequential(
-            [layers.Embedding(5, 3, mask_zero=True), layer, layers.GlobalAveragePooling1D()]
-        )
-        model.compile("sgd", "mse")
-        try:
-            model.fit(np.array([[1, 2, 0], [3, 0, 0]]), np.zeros((2, 3)), verbose=0)
-        except Exception as error:
-            if "numpy" in str(error).lower():
-                fail(
-                    "It works when called on data, and fails in fit: NumPy cannot read a tensor of "
-                    "a graph. Compute with keras.ops."
-                )
-            raise
-        return True
-
-    call(fit_with_your_layer)
-
-
-class CentreDeaf(layers.Layer):
-    def __init__(self):
-        super().__init__()
-        self.supports_masking = True
-
-    def call(self, inputs):
-        return inputs - ops.mean(inputs, axis=1, keepdims=True)
-
-
-class CentreEndsMask(Centre):
-    def __init__(self):
-        super().__init__()
-        self.supports_masking = False
-
-
-class CentreOtherMask(Centre):
-    def compute_mask(self, inputs, mask=None):
-        return None if mask is None else ops.logical_not(mask)
-
-
-class CentreAllSteps(Centre):
-    def call(self, inputs, mask=None):
-        real = 1.0 if mask is None else ops.cast(ops.expand_dims(mask, -1), inputs.dtype)
-        return inputs - ops.mean(inputs * real, axis=1, keepdims=True)
-
-
-class CentreNotANumber(Centre):
-    def call(self, inputs, mask=None):
-        real = ops.ones_like(inputs[..., :1])
-        if mask is not None:
-            real = ops.cast(ops.expand_dims(mask, -1), inputs.dtype)
-        total = ops.sum(inputs * real, axis=1, keepdims=True)
-        return inputs - total / ops.sum(real, axis=1, keepdims=True)
-
-
-class CentreOtherAxis(Centre):
-    def call(self, inputs, mask=None):
-        return inputs - ops.mean(inputs, axis=-1, keepdims=True)
-
-
-class CentreNeedsMask(Centre):
-    def call(self, inputs, mask):
-        return super().call(inputs, mask)
-
-
-class CentreTakesNone(Centre):
-    def call(self, inputs, mask=None):
-        real = ops.cast(ops.expand_dims(mask, -1), inputs.dtype)
-        return super().call(inputs * real, mask)
-
-
-class CentreInNumpy(Centre):
-    def call(self, inputs, mask=None):
-        if mask is None:
-            return super().call(inputs)
-        kept = np.array(mask)[..., None]
-        count = np.maximum(kept.sum(axis=1, keepdims=True), 1)
-        return inputs - ops.sum(inputs * kept, axis=1, keepdims=True) / count
-
-
-centre = Exercise(
-    id="15.2",
-    title="A layer that keeps masks",
-    statement="""Write the class `Centre`, a layer without arguments. It is called on float32
-`(batch, steps, features)`, and on a mask, boolean `(batch, steps)` with `True` for real steps, or
-none. It returns float32 of the same shape: each row minus its own mean over the steps, feature by
-feature.
-
-- With a mask, the mean is over the real steps only. What stands at padded steps of the result does
-  not matter, as long as it is a number: a row without any real step must not give NaN.
-- Without a mask, all steps count.
-- The mask goes on to the next layer, unchanged.
-
-It has no weights, and it must also work in `fit`, so compute with `ops`, not with NumPy.""",
-    stub="""class Centre(layers.Layer):
-    def call(self, inputs):
-        ...""",
-    answer="Centre",
-    check=check_centre,
-    reference=Centre,
-    hints=(
-        "Two separate things: to use the mask, call names it; to hand it on, the layer says that "
-        "it supports masking.",
-        "The mask as numbers 0 and 1, with a last axis of 1, multiplies the inputs. The sum of "
-        "these products, divided by the number of ones, is the mean over the real steps.",
-        "def call(self, inputs, mask=None), and in __init__ self.supports_masking = True. "
-        "ops.maximum(count, 1) keeps the division safe.",
-    ),
-    explanation=(
-        "A call with an argument mask is given the mask; supports_masking hands it on as it is. "
-        "A mean over real steps is a masked sum divided by the number of real steps."
-    ),
-    wrong=(
-        Wrong(CentreDeaf, "padding included"),
-        Wrong(CentreEndsMask, "the mask ends here"),
-        Wrong(CentreOtherMask, "another mask"),
-        Wrong(CentreAllSteps, "divided by the number of all steps"),
-        Wrong(CentreNotANumber, "gives NaN"),
-        Wrong(CentreOtherAxis, "the mean over the steps (axis 1)"),
-        Wrong(CentreNeedsMask, "It cannot be called without a mask"),
-        Wrong(CentreTakesNone, "It fails when no mask comes along"),
-        Wrong(CentreInNumpy, "NumPy cannot read a tensor of a graph"),
-    ),
-)
-
-# ---------------------------------------------------------------- 15.3
-
-
-class Settle(layers.Layer):
-    def __init__(self, tolerance=1e-3, limit=50):
-        super().__init__()
-        self.tolerance, self.limit = tolerance, limit
-
-    def build(self, input_shape):
-        width = input_shape[-1]
-        self.w = self.add_weight(shape=(width, width), initializer="zeros", name="w")
-
-    def call(self, inputs):
-        def unsettled(state, change):
-            return change > self.tolerance
-
-        def next_round(state, change):
-            new = ops.tanh(inputs + ops.matmul(state, self.w))
-            return new, ops.max(ops.abs(new - state))
-
-        start = ops.zeros_like(inputs), ops.convert_to_tensor(float("inf"), dtype="float32")
-        state, _ = ops.while_loop(unsettled, next_round, start, maximum_iterations=self.limit)
-        return state
-
-
-def settle_by_numpy(x, w, tolerance, limit):
-    """Return the state after each round."""
-    states, state = [], np.zeros_like(x)
-    for _ in range(limit):
-        new = np.tanh(x + state @ w)
-        change, state = np.abs(new - state).max(), new
-        states.append(state)
-        if change <= tolerance:
+def find_learning_rate(step, low, high, steps):
+    factor = (high / low) ** (1 / (steps - 1))
+    best_rate, best_loss = low, float("inf")
+    for number in range(steps):
+        rate = low * factor**number
+        loss = step(rate)
+        if not loss < 4 * best_loss:  # NaN is not smaller than anything
             break
-    return states
+        if loss < best_loss:
+            best_rate, best_loss = rate, loss
+    return best_rate / 10
 
 
-@without_warnings
-def check_settle(answer):
-    expect_class(answer, layers.Layer, "Settle")
-    x = random_batch(6, 3, seed=2)
-    layer = call(answer)
-    expect_shape(run(layer, x), x.shape, "Settle()(x) for x of shape (6, 3)")
-    if [tuple(weight.shape) for weight in layer.trainable_weights] != [(3, 3)]:
-        fail("Expected one trainable weight, the matrix of shape (3, 3), made with add_weight.")
-    if not is_close(layer.trainable_weights[0], np.zeros((3, 3))):
-        fail("The matrix should start with zeros.")
-    w = random_batch(3, 3, seed=3) * 0.4
-    for tolerance, limit in ((0.05, 50), (1e-4, 50), (1e-6, 4)):
-        layer = call(answer, tolerance, limit)
-        run(layer, x)
-        layer.set_weights([w])
-        got = to_array(run(layer, x))
-        states = settle_by_numpy(x, w, tolerance, limit)
-        if is_close(got, states[-1], tolerance=1e-5):
-            continue
-        said = f"With tolerance={tolerance} and limit={limit}"
-        further = settle_by_numpy(x, w, 0, 200)
-        rounds = [place for place, s in enumerate(further, 1) if is_close(got, s, tolerance=1e-5)]
-        if rounds and limit == 4:
-            fail(f"{said} it goes on past the limit. It should stop after {limit} rounds.")
-        if rounds and rounds[0] > len(states):
+class Stepper:
+    """A training step that only answers with prepared losses and notes the rates."""
+
+    def __init__(self, losses):
+        self.losses, self.rates = losses, []
+
+    def __call__(self, rate):
+        self.rates.append(float(rate))
+        place = len(self.rates) - 1
+        return self.losses[place] if place < len(self.losses) else self.losses[-1]
+
+
+SMOOTH = [2.3, 2.2, 1.8, 1.1, 0.7, 0.9, 1.5]
+EXPLODING = [2.3, 2.0, 1.0, 1.7, 3.9, 4.1, 0.2, 1.0, 0.1]
+LOST = [2.3, 2.0, 1.5, math.nan, 0.2, 0.1]
+
+
+def check_find_learning_rate(answer):
+    low, high = 1e-4, 1e2
+    count = len(SMOOTH)
+    step = Stepper(SMOOTH)
+    result = to_array(call(answer, step, low, high, count), "The rate that you return")
+    rates = np.array(step.rates)
+    expected = low * (high / low) ** (np.arange(count) / (count - 1))
+    if result.shape != ():
+        fail(f"Expected a single rate, got an array of shape {result.shape}.")
+    if len(rates) == 0:
+        fail("`step` was never called. Call step(rate) for each rate; it returns the loss.")
+    if len(rates) != count:
+        fail(
+            f"`step` was called {len(rates)} times; expected {count}, as no loss was NaN or above "
+            "four times the smallest."
+        )
+    if not is_close(rates / expected, np.ones(count), tolerance=1e-3):
+        if is_close(rates, np.linspace(low, high, count)):
             fail(
-                f"{said} it goes on after it has settled; expected {len(states)} rounds. Does the "
-                "change decide when the loop ends?"
+                "The rates grow by the same amount each time, so nearly all of them are large. "
+                "They should grow by the same factor."
             )
-        if rounds:
-            fail(f"{said} it ends with round {rounds[0]}; expected {len(states)} rounds.")
-        if is_close(got, np.zeros_like(x)):
-            fail(f"{said} it returns zeros: there was no round. What does the first test compare?")
-        fail(f"{said} the answer is no state of the loop. Each round: tanh(inputs + state · W).")
-    fit_settle(answer, x)
-
-
-def fit_settle(answer, x):
-    """Train a model with the layer for one step: in a graph, with gradients."""
-    layer = call(answer)
-    model = keras.Sequential([layer, layers.Dense(2)])
-    model.compile(keras.optimizers.SGD(1.0), "mse")
-    try:
-        model.fit(x, np.ones((6, 2), np.float32), verbose=0)
-    except Exception as error:
-        text = str(error)
-        if "Python `bool`" in text or "SymbolicTensor" in text or "numpy" in text.lower():
+        if is_close(rates / low, (high / low) ** (np.arange(count) / count), tolerance=1e-3):
             fail(
-                "It settles eagerly, and fails in fit: while a graph is traced a tensor has no "
-                "value, so Python cannot ask it. Let TensorFlow ask: keras.ops.while_loop."
+                f"The last rate is {rates[-1]:.3g} and not `high`. How many factors lie between "
+                f"the first and the last of {count} rates?"
             )
-        raise
-    if is_close(layer.trainable_weights[0], np.zeros((3, 3)), tolerance=1e-7):
-        fail("It runs in fit, and W stays at 0: no gradient reaches it through the loop.")
-
-
-class SettlePython(Settle):
-    def call(self, inputs):
-        state, change, rounds = ops.zeros_like(inputs), float("inf"), 0
-        while change > self.tolerance and rounds < self.limit:
-            new = ops.tanh(inputs + ops.matmul(state, self.w))
-            change, state, rounds = ops.max(ops.abs(new - state)), new, rounds + 1
-        return state
-
-
-class SettleFixed(Settle):
-    def call(self, inputs):
-        state = ops.zeros_like(inputs)
-        for _ in range(self.limit):
-            state = ops.tanh(inputs + ops.matmul(state, self.w))
-        return state
-
-
-class SettleUnlimited(Settle):
-    def __init__(self, tolerance=1e-3, limit=50):
-        super().__init__(tolerance, 1000)
-
-
-class SettleOnce(Settle):
-    def call(self, inputs):
-        return ops.tanh(inputs)
-
-
-class SettleNever(Settle):
-    def call(self, inputs):
-        def unsettled(old, state):
-            return ops.max(ops.abs(state - old)) > self.tolerance
-
-        def next_round(old, state):
-            return state, ops.tanh(inputs + ops.matmul(state, self.w))
-
-        start = ops.zeros_like(inputs), ops.zeros_like(inputs)
-        return ops.while_loop(unsettled, next_round, start, maximum_iterations=self.limit)[1]
-
-
-class SettleLinear(Settle):
-    def call(self, inputs):
-        return super().call(inputs) + inputs
-
-
-class SettleNoGradient(Settle):
-    def call(self, inputs):
-        return ops.stop_gradient(super().call(inputs))
-
-
-class SettleRaw(Settle):
-    def build(self, input_shape):
-        self.w = tf.Variable(tf.zeros([input_shape[-1]] * 2))
-
-
-settle = Exercise(
-    id="15.3",
-    title="A loop that depends on the data",
-    statement="""Write the layer `Settle(tolerance=1e-3, limit=50)`. It has one trainable weight $W$
-of shape `(n, n)` that starts with zeros, and is called on `inputs`, float32 `(batch, n)`.
-
-It begins with a state of zeros, shaped like the inputs. In each round the new state is
-$\\tanh(\\text{inputs} + \\text{state} \\cdot W)$. The loop ends after the round in which no number
-of the state, in the whole batch, has changed by more than `tolerance`, and in any case after
-`limit` rounds. The layer returns the last state, float32 `(batch, n)`.
-
-So how many rounds there are depends on the data. It must work when called on data, and in `fit`,
-where the gradient reaches $W$. `keras.ops.while_loop(cond, body, loop_vars, maximum_iterations=n)`
-is `tf.while_loop` of lesson 03, with at most `n` rounds: `cond` and `body` are given the loop
-variables, `body` returns the new ones, and the loop returns the last ones.""",
-    stub="""class Settle(layers.Layer):
-    def __init__(self, tolerance=1e-3, limit=50):
-        super().__init__()
-
-    def call(self, inputs):
-        ...""",
-    answer="Settle",
-    check=check_settle,
-    reference=Settle,
-    hints=(
-        "What does a round need from the one before, and what does the condition need? These are "
-        "the loop variables. cond and body have an argument for each of them.",
-        "Two variables go round: the state, and the largest change of the last round. The change "
-        "starts at infinity, so that there is a first round.",
-        "body(state, change): new = ops.tanh(inputs + ops.matmul(state, self.w)); return new, "
-        "ops.max(ops.abs(new - state)). cond(state, change): return change > self.tolerance.",
-    ),
-    explanation=(
-        "The condition is a tensor that the graph itself evaluates after each round. The state "
-        "and its last change are the loop variables, and gradients flow through the rounds."
-    ),
-    wrong=(
-        Wrong(SettlePython, "It settles eagerly, and fails in fit"),
-        Wrong(SettleFixed, "it goes on after it has settled"),
-        Wrong(SettleUnlimited, "past the limit"),
-        Wrong(SettleOnce, "it ends with round 1"),
-        Wrong(SettleNever, "there was no round"),
-        Wrong(SettleLinear, "is no state of the loop"),
-        Wrong(SettleNoGradient, "no gradient reaches it"),
-        Wrong(SettleRaw, "Expected one trainable weight"),
-    ),
-    seconds=60,
-)
-
-# ---------------------------------------------------------------- 15.4
-
-
-@keras.saving.register_keras_serializable(package="exercise_15")
-class Reader(keras.Model):
-    def __init__(self, encoder, classes=10, **kwargs):
-        super().__init__(**kwargs)
-        self.encoder, self.classes = encoder, classes
-        self.head = layers.Dense(classes)
-
-    def call(self, inputs, training=None):
-        return self.head(self.encoder(inputs))
-
-    def get_config(self):
-        encoder = keras.saving.serialize_keras_object(self.encoder)
-        return super().get_config() | {"encoder": encoder, "classes": self.classes}
-
-    @classmethod
-    def from_config(cls, config):
-        encoder = keras.saving.deserialize_keras_object(config["encoder"])
-        return cls(**config | {"encoder": encoder})
-
-
-@without_warnings
-def check_reader(answer):
-    expect_class(answer, keras.Model, "Reader")
-    x = random_batch(4, 6)
-
-    def make():
-        return answer(layers.Dense(5, activation="tanh"), classes=3, name="my_reader")
-
-    model = call(make)
-    expect_shape(run(model, x), (4, 3), "What Reader(encoder, classes=3) returns")
-    config = check_config(model)
-
-    def from_config():
-        return answer.from_config(config)
-
-    copy = call(from_config)
-    if not isinstance(copy, answer):
-        fail(f"from_config returns {describe(copy)}; expected a Reader.")
-    if not isinstance(getattr(copy, "encoder", None), layers.Layer):
+        if is_close(rates / low, (high / low) ** (np.arange(1, count + 1) / count), tolerance=1e-3):
+            fail(f"The first rate is {rates[0]:.3g} and not `low`: multiply after the step.")
+        if is_close(rates / expected[::-1], np.ones(count), tolerance=1e-3):
+            fail("The rates fall from `high` to `low`: the first step would ruin the weights.")
         fail(
-            f"After from_config, `encoder` is {describe(getattr(copy, 'encoder', None))}: the dict "
-            "that describes the layer. from_config has to make the layer of it."
+            f"The rates go from {rates[0]:.3g} to {rates[-1]:.3g}, but not by one constant factor "
+            "from `low` to `high`."
         )
-    if copy.name != "my_reader":
+    best = expected[int(np.argmin(SMOOTH))]
+    value = float(result)
+    if math.isclose(value, best, rel_tol=1e-3):
         fail(
-            "The model was called my_reader, and the copy is not. super().get_config() holds the "
-            "name, and __init__ hands it on with **kwargs."
+            "You return the rate with the smallest loss itself. Right behind it the run breaks "
+            "apart: return a tenth of it."
         )
-    run(copy, x)
-    if [tuple(w.shape) for w in copy.weights] != [tuple(w.shape) for w in model.weights]:
-        fail("The copy made by from_config has weights of other shapes.")
-    check_other_encoder(answer)
-    with tempfile.TemporaryDirectory() as folder:
-        check_file(model, x, Path(folder) / "reader.keras")
+    if math.isclose(value, min(SMOOTH), rel_tol=1e-3) or math.isclose(
+        value, min(SMOOTH) / 10, rel_tol=1e-3
+    ):
+        fail("You return a loss. The rate that belongs to it is asked for.")
+    if math.isclose(value, expected[-1] / 10, rel_tol=1e-3):
+        fail("You return a tenth of the last rate. At which rate was the loss smallest?")
+    if not math.isclose(value, best / 10, rel_tol=1e-3):
+        fail(f"The loss was smallest at {best:.3g}; a tenth of it is not {value:.3g}.")
 
-
-def check_other_encoder(answer):
-    """Make a model again whose encoder is no dense layer."""
-    try:
-        copy = answer.from_config(answer(layers.Rescaling(0.5)).get_config())
-        same = isinstance(copy.encoder, layers.Rescaling) and copy.encoder.scale == 0.5
-    except Exception:
-        same = False
-    if not same:
-        fail(
-            "A Reader with another encoder, layers.Rescaling(0.5), is not made again with it. The "
-            "configuration has to say of which class the encoder is; serialize_keras_object does."
-        )
-
-
-def check_config(model):
-    """Return the configuration of a model, after checking what stands in it."""
-    try:
-        config = model.get_config()
-    except NotImplementedError:
-        fail(
-            "There is no get_config of its own. Keras cannot guess it, since __init__ needs "
-            "an argument that is a layer."
-        )
-    if config is None:
-        raise NotAttempted("get_config returns None. Complete it, then from_config.")
-    if not isinstance(config, dict):
-        fail(f"get_config returns {describe(config)}; expected a dict.")
-    missing = [name for name in ("encoder", "classes") if name not in config]
-    if missing:
-        fail(
-            f"get_config leaves out {' and '.join(missing)}. Every argument of __init__ belongs "
-            "into it; without it nobody can make this model again."
-        )
-    if config["classes"] != 3:
-        fail(
-            f"The model was made with classes=3, and its configuration says {config['classes']}: "
-            "the default instead of the value given. Store the argument on self and return that."
-        )
-    if isinstance(config["encoder"], layers.Layer):
-        fail(
-            "The configuration holds the layer itself. It is to hold words and numbers that can be "
-            "written to a file; keras.saving.serialize_keras_object describes a layer so."
-        )
-    try:
-        json.dumps(config)
-    except (TypeError, ValueError):
-        fail("The configuration holds something that JSON cannot write.")
-    if config["encoder"] == {} or not isinstance(config["encoder"], dict):
-        fail(f"The encoder is described by {describe(config['encoder'])}; expected a dict.")
-    if "name" not in config:
-        fail("The name is not in the configuration: it comes with super().get_config().")
-    return config
-
-
-def check_file(model, x, path):
-    """Save a model, load it, and compare the answers."""
-
-    def save():
-        model.save(path)
-        return True
-
-    call(save)
-    try:
-        loaded = keras.models.load_model(path)
-    except Exception as error:
-        if "Could not locate class" in str(error):
+    def stops(losses, after, why):
+        stepper = Stepper(losses)
+        found = float(to_array(call(answer, stepper, 1e-3, 10.0, len(losses)), "The rate"))
+        rates = 1e-3 * 1e4 ** (np.arange(len(losses)) / (len(losses) - 1))
+        taken = len(stepper.rates)
+        if losses is EXPLODING and taken == 8:
             fail(
-                'It can be saved; loading ends with "Could not locate class". The class is not '
-                "registered: it needs a line above its first."
+                "The loss went from 1.0 to 1.7, 3.9 and 4.1, and your run went on. You compare a "
+                "loss with the one before it; compare it with the smallest so far."
             )
-        raise
-    if not is_close(loaded(x), model(x)):
-        fail("The loaded model answers differently.")
+        if taken != after:
+            fail(why.format(taken))
+        smallest = rates[int(np.nanargmin(losses[:after]))] / 10
+        if not math.isclose(found, smallest, rel_tol=1e-3):
+            fail(
+                "When the run is stopped early, the rate that you return does not belong to the "
+                "smallest loss until then."
+            )
+
+    stops(
+        LOST,
+        4,
+        "A loss of NaN at the fourth step did not end the run there: {} steps were taken. "
+        "Comparisons with NaN are all False; on which side of your `if` does it land?",
+    )
+    stops(
+        EXPLODING,
+        6,
+        "The losses were 2.3, 2.0, 1.0, 1.7, 3.9, 4.1, and the run was to end with the 4.1, more "
+        "than four times the smallest loss so far; {} steps were taken.",
+    )
 
 
-def registered(cls):
-    return keras.saving.register_keras_serializable(package="exercise_15")(cls)
+def find_linearly(step, low, high, steps):
+    losses = []
+    rates = np.linspace(low, high, steps)
+    for rate in rates:
+        losses.append(step(rate))
+    return rates[int(np.argmin(losses))] / 10
 
 
-class PlainReader(keras.Model):
-    def __init__(self, encoder, classes=10, **kwargs):
-        super().__init__(**kwargs)
-        self.encoder, self.classes = encoder, classes
-        self.head = layers.Dense(classes)
+def _find(*, exponent=lambda steps: 1 / (steps - 1), first=0, stop=True, nan=True, answer="tenth"):
+    def find(step, low, high, steps):
+        factor = (high / low) ** exponent(steps)
+        best_rate, best_loss, before = low, float("inf"), float("inf")
+        for number in range(first, steps + first):
+            rate = low * factor**number
+            loss = step(rate)
+            reference = before if stop == "before" else best_loss
+            if stop and loss > 4 * reference:
+                break
+            if nan and math.isnan(loss):
+                break
+            if loss < best_loss:
+                best_rate, best_loss = rate, loss
+            before = loss
+        return {"tenth": best_rate / 10, "best": best_rate, "loss": best_loss, "last": rate / 10}[
+            answer
+        ]
 
-    def call(self, inputs, training=None):
-        return self.head(self.encoder(inputs))
-
-
-@registered
-class ReaderNoConfig(PlainReader):
-    pass
-
-
-@registered
-class ReaderWithoutEncoder(PlainReader):
-    def get_config(self):
-        return super().get_config() | {"classes": self.classes}
-
-
-class Forgetful(PlainReader):
-    def get_config(self):
-        return {"name": self.name}
+    return find
 
 
-@registered
-class ReaderWithDefaults(Reader):
-    def get_config(self):
-        return super().get_config() | {"classes": 10}
+def find_downwards(step, low, high, steps):
+    return _find(stop=False)(step, high, low, steps)
 
 
-@registered
-class ReaderWithLayer(PlainReader):
-    def get_config(self):
-        return {"name": self.name, "encoder": self.encoder, "classes": self.classes}
+def find_without_steps(step, low, high, steps):
+    return math.sqrt(low * high)
 
 
-@registered
-class ReaderWithoutFromConfig(PlainReader):
-    def get_config(self):
-        encoder = keras.saving.serialize_keras_object(self.encoder)
-        return {"name": self.name, "encoder": encoder, "classes": self.classes}
-
-
-@registered
-class ReaderNameless(Reader):
-    def get_config(self):
-        config = super().get_config()
-        return {"encoder": config["encoder"], "classes": config["classes"]}
-
-
-@registered
-class ReaderSwallowsName(Reader):
-    def __init__(self, encoder, classes=10, name=None, **kwargs):
-        super().__init__(encoder, classes)
-
-
-class ReaderUnregistered(Reader):
-    pass
-
-
-@registered
-class ReaderNewEncoder(Reader):
-    @classmethod
-    def from_config(cls, config):
-        return cls(layers.Dense(8), config["classes"], name=config["name"])
-
-
-@registered
-class ReaderOnlyDense(Reader):
-    def get_config(self):
-        return super().get_config() | {"encoder": self.encoder.get_config()}
-
-    @classmethod
-    def from_config(cls, config):
-        return cls(**config | {"encoder": layers.Dense.from_config(config["encoder"])})
-
-
-reader = Exercise(
+finder = Exercise(
     id="15.4",
-    title="Make a model serialisable",
-    statement="""The model `Reader` is made of a layer that you hand in, the encoder, and a dense
-layer. As it stands, its `save` raises. Complete the class so that it can be saved, and loaded
-without `custom_objects`.
+    title="A learning-rate finder",
+    statement="""Write `find_learning_rate(step, low, high, steps)`.
 
-- `get_config()` returns a dict with everything needed to make the same model again, in values that
-  JSON can write: the encoder, `classes` and what every Keras model has, such as its name.
-- `from_config(config)`, a class method, makes the model again, with an encoder of its own.
-- The class is registered under a package name of your choice.
+- `step(rate)` takes one training step at a learning rate, a Python float, and returns the loss
+  before the step as a Python float. The function `rate_stepper()` above returns such a function.
+- `low` and `high`: the first and the last rate, floats, 0 < low < high.
+- `steps`: the number of rates, a whole number of 2 or more.
 
-Leave `__init__` and `call` as they are. `keras.saving.serialize_keras_object(layer)` describes a
-layer as a dict, and `keras.saving.deserialize_keras_object(description)` makes a layer of it.""",
-    stub="""class Reader(keras.Model):
-    def __init__(self, encoder, classes=10, **kwargs):
-        super().__init__(**kwargs)
-        self.encoder, self.classes = encoder, classes
-        self.head = layers.Dense(classes)
+Call `step` with rates that grow by one constant factor from `low` to `high`, both included, in this
+order. End early, right after a loss that is NaN or more than 4 times the smallest loss seen
+before it. Return **a tenth of the rate whose call gave the smallest loss**, as a float.
 
-    def call(self, inputs, training=None):
-        return self.head(self.encoder(inputs))
-
-    def get_config(self):
-        ...
-
-    @classmethod
-    def from_config(cls, config):
-        ...""",
-    answer="Reader",
-    check=check_reader,
-    reference=Reader,
+For example, `low=0.001`, `high=10.0`, `steps=5` means the rates 0.001, 0.01, 0.1, 1 and 10. When it
+is right, try `find_learning_rate(rate_stepper(), 0.001, 10.0, 100)`.""",
+    stub="def find_learning_rate(step, low, high, steps):\n    ...",
+    answer="find_learning_rate",
+    check=check_find_learning_rate,
+    reference=find_learning_rate,
     hints=(
-        "Three things are needed: a get_config that describes, a from_config that makes again, and "
-        "a registration, so that Keras finds the class by its name.",
-        "Begin with super().get_config(), and add both arguments of __init__ to it. The encoder is "
-        "a layer: describe it with serialize_keras_object.",
-        "In from_config, replace config['encoder'] by what deserialize_keras_object makes of it, "
-        "then return cls(**config). @keras.saving.register_keras_serializable(package=...) stands "
-        "above the class.",
+        "Between the first and the last of n rates lie n - 1 equal factors, and together they make "
+        "high / low.",
+        "Keep two things while you go: the smallest loss, and the rate that gave it. Infinity is a "
+        "good smallest loss to begin with.",
+        'Write the question so that NaN gives the answer "stop": `if not loss < 4 * best_loss: '
+        "break`.",
     ),
     explanation=(
-        "get_config says with which arguments to make the model again. An argument that is a layer "
-        "is described by its own configuration, and from_config makes the layer before the model."
+        "The loss falls while the rate learns and rises when it breaks. Its smallest value lies "
+        "near the break, so a tenth is a safe choice. `not loss < ...` is True for NaN, for which "
+        "every comparison is False."
     ),
     wrong=(
-        Wrong(ReaderNoConfig, "There is no get_config of its own"),
-        Wrong(Forgetful, "leaves out encoder and classes"),
-        Wrong(ReaderWithDefaults, "the default instead of the value given"),
-        Wrong(ReaderWithLayer, "holds the layer itself"),
-        Wrong(ReaderWithoutFromConfig, "from_config has to make the layer of it"),
-        Wrong(ReaderNameless, "The name is not in the configuration"),
-        Wrong(ReaderSwallowsName, "the copy is not"),
-        Wrong(ReaderUnregistered, "is not registered"),
-        Wrong(ReaderNewEncoder, "weights of other shapes"),
-        Wrong(ReaderOnlyDense, "of which class the encoder is"),
+        Wrong(find_linearly, "They should grow by the same factor"),
+        Wrong(_find(exponent=lambda steps: 1 / steps), "and not `high`"),
+        Wrong(_find(exponent=lambda steps: 1 / steps, first=1), "multiply after the step"),
+        Wrong(find_downwards, "the first step would ruin the weights"),
+        Wrong(_find(answer="best"), "return a tenth of it"),
+        Wrong(_find(answer="loss"), "You return a loss"),
+        Wrong(_find(answer="last"), "a tenth of the last rate"),
+        Wrong(_find(nan=False), "A loss of NaN at the fourth step"),
+        Wrong(_find(stop=False), "was to end with the 4.1"),
+        Wrong(_find(stop="before"), "with the one before it"),
+        Wrong(find_without_steps, "never called"),
     ),
-    seconds=60,
 )
 
-EXERCISES = (experts, centre, settle, reader)
+EXERCISES = (clip, accumulate, mend, finder)

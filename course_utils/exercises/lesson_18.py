@@ -1,850 +1,758 @@
-"""Exercises of lesson 18, ResNet-18 and the price of depth."""
-
-import functools
-import itertools
+"""Exercises of lesson 18, many inputs, many outputs."""
 
 import numpy as np
 
+from course_utils.builders.headlines import build_headline_model
 from course_utils.exercises.engine import (
     Exercise,
+    NotAttempted,
     Wrong,
     call,
     describe,
+    expect_close,
+    expect_shape,
     fail,
     is_close,
     to_array,
-    without_warnings,
 )
-from course_utils.exercises.layer_checks import random_batch
 from course_utils.session import import_tensorflow
 
 tf = import_tensorflow()
 import keras  # noqa: E402
+from keras import layers  # noqa: E402
 
-from course_utils.imagenet_resnets import BasicBlock, Bottleneck  # noqa: E402
-from course_utils.towers import Tower  # noqa: E402
-
-# ---------------------------------------------------------------- 18.1
+# ---------------------------------------------------------------- 11.1
 
 
-def count_resnet(blocks, channels, classes):
-    layers = 1 + 2 * sum(blocks) + 1
-    parameters = 49 * channels * 64 + 2 * 64
-    before = 64
-    for stage, count in enumerate(blocks):
-        filters = 64 * 2**stage
-        for number in range(count):
-            parameters += 9 * before * filters + 2 * filters
-            parameters += 9 * filters * filters + 2 * filters
-            if stage > 0 and number == 0:
-                parameters += before * filters + 2 * filters
-            before = filters
-    return layers, parameters + before * classes + classes
+def build_with_followers():
+    headline = keras.Input((12,), dtype="int32", name="headline")
+    context = keras.Input((31,), name="context")
+    followers = keras.Input((1,), name="followers")
+    x = layers.Embedding(107, 32, mask_zero=True)(headline)
+    text = layers.LSTM(32)(x)
+    likes = layers.Dense(1, name="likes")(text)
+    x = layers.Concatenate()([text, context, followers])
+    for _ in range(3):
+        x = layers.Dense(64, activation="relu")(x)
+    reposts = layers.Dense(1, name="reposts")(x)
+    return keras.Model([headline, context, followers], {"reposts": reposts, "likes": likes})
 
 
-NETWORKS = (
-    ((2, 2, 2, 2), 3, 1000),
-    ((3, 4, 6, 3), 3, 1000),
-    ((1, 1), 3, 10),
-    ((2,), 1, 10),
-    ((1, 2, 1), 1, 5),
-)
+INPUTS = {"headline", "context", "followers"}
 
 
-def check_count(answer):
-    for network in NETWORKS:
-        got = call(answer, *network)
-        values = to_array(got, "The answer")
-        if values.shape != (2,):
-            fail(f"It returns {describe(got)}; expected two numbers, (layers, parameters).")
-        report_layers(network, values[0])
-        report_parameters(network, values[1])
-
-
-def where(network):
-    blocks, channels, classes = network
-    return f"For count_resnet({blocks}, {channels}, {classes}): "
-
-
-def report_layers(network, got):
-    blocks = network[0]
-    right = count_resnet(*network)[0]
-    if got == right:
-        return
-    text = where(network) + f"it counts {got:g} layers. "
-    if len(blocks) > 1 and got == right + len(blocks) - 1:
-        fail(
-            text + "A projection lies beside two other layers, not behind them, so it does not "
-            "make the network deeper."
-        )
-    if got in (right - 1, right - 2):
-        fail(text + "Stem and dense layer have weights, too.")
-    if got == 2 + sum(blocks):
-        fail(text + "A basic block has two convolutions on its main path.")
-    fail(text + f"Expected {right}: what lies one behind the other and multiplies by weights.")
-
-
-def report_parameters(network, got):
-    blocks, channels, classes = network
-    right = count_resnet(*network)[1]
-    if got == right:
-        return
-    text = where(network) + f"it counts {got:,.0f} parameters. "
-    widths = [64 * 2**stage for stage in range(len(blocks))]
-    projections = sum(a * b for a, b in itertools.pairwise(widths))
-    normalised = 64 + sum(2 * n * w for n, w in zip(blocks, widths, strict=True)) + sum(widths[1:])
-    off = got - right
-    reasons = {
-        2 * normalised: "Of the four numbers that batch normalisation keeps for a channel, two are "
-        "averages that no gradient trains.",
-        normalised: "The convolutions have no bias: the shift of the normalisation does its work.",
-        -2 * normalised: "The normalisation has parameters: a scale and a shift for each channel.",
-        -normalised: "Batch normalisation trains two numbers for each channel, gamma and beta.",
-        -(projections + 2 * sum(widths[1:])): "The projections are missing. Where a stage halves "
-        "the maps, the shapes differ.",
-        -2 * sum(widths[1:]): "The projections are normalised, too.",
-        len(blocks) > 1
-        and (64 * 64 + 2 * 64): "There is a projection too many: into the first stage come 64 "
-        "channels, and none of its blocks has a stride.",
-        -classes: "The dense layer has a bias for each class.",
-        49 * 64 * (3 - channels): "The stem reads as many channels as the images have, here "
-        f"{channels}.",
+def some_inputs():
+    """Return eight different headlines with context and followers."""
+    rng = np.random.default_rng(11)
+    headline = rng.integers(2, 107, (8, 12)).astype("int32")
+    headline[:, 7:] = 0
+    context = np.concatenate([np.eye(24)[rng.integers(0, 24, 8)], np.eye(7)[:1].repeat(8, 0)], 1)
+    followers = rng.normal(size=(8, 1))
+    return {
+        "headline": headline,
+        "context": context.astype("float32"),
+        "followers": followers.astype("float32"),
     }
-    for difference, reason in reasons.items():
-        if difference and off == difference:
-            fail(text + reason)
-    if off == -(64 + sum(2 * n * w for n, w in zip(blocks, widths, strict=True))) * 2:
-        fail(text + "The main path and the stem are normalised, too.")
-    copies = [w != 64 and (n - 1) * w * w // 2 * 9 for n, w in zip(blocks, widths, strict=True)]
-    if off == -sum(copies):
+
+
+def answers_of(model, inputs):
+    """Return what the model answers, as arrays of shape (8,), or fail."""
+    result = call(model, inputs)
+    if not isinstance(result, dict) or set(result) != {"reposts", "likes"}:
         fail(
-            text + "Only the first block of a stage gets half as many channels. The next ones get "
-            "what it makes."
+            f"The model answers with {describe(result)}; expected a dict with the keys reposts and "
+            "likes. Give keras.Model a dict as its outputs."
         )
-    fail(text + f"That is {abs(off):,.0f} off. Count one stage at a time, convolution by it.")
+    return {
+        name: expect_shape(value, (8, 1), f"The answer {name}")[:, 0].astype("float64")
+        for name, value in result.items()
+    }
 
 
-def with_parameters(change):
-    """Return the reference with another count of the parameters."""
-
-    @functools.wraps(count_resnet)
-    def count(blocks, channels, classes):
-        layers, parameters = count_resnet(blocks, channels, classes)
-        widths = [64 * 2**stage for stage in range(len(blocks))]
-        return layers, parameters + change(blocks, widths, channels, classes)
-
-    return count
-
-
-def normalised_channels(blocks, widths):
-    return 64 + sum(2 * n * w for n, w in zip(blocks, widths, strict=True)) + sum(widths[1:])
-
-
-count_all_statistics = with_parameters(lambda b, w, c, k: 2 * normalised_channels(b, w))
-count_biases = with_parameters(lambda b, w, c, k: normalised_channels(b, w))
-count_without_norm = with_parameters(lambda b, w, c, k: -2 * normalised_channels(b, w))
-count_gamma_only = with_parameters(lambda b, w, c, k: -normalised_channels(b, w))
-count_no_projection = with_parameters(
-    lambda b, w, c, k: -sum(x * y + 2 * y for x, y in itertools.pairwise(w))
-)
-count_bare_projection = with_parameters(lambda b, w, c, k: -2 * sum(w[1:]))
-count_first_projection = with_parameters(lambda b, w, c, k: 64 * 64 + 128)
-count_no_dense_bias = with_parameters(lambda b, w, c, k: -k)
-count_colours = with_parameters(lambda b, w, c, k: 49 * 64 * (3 - c))
-
-
-def count_projections_as_layers(blocks, channels, classes):
-    layers, parameters = count_resnet(blocks, channels, classes)
-    return layers + len(blocks) - 1, parameters
-
-
-def count_convolutions_only(blocks, channels, classes):
-    layers, parameters = count_resnet(blocks, channels, classes)
-    return layers - 1, parameters
-
-
-def count_blocks_as_layers(blocks, channels, classes):
-    return 2 + sum(blocks), count_resnet(blocks, channels, classes)[1]
-
-
-count = Exercise(
-    id="18.1",
-    title="Layers and parameters by hand",
-    statement="""Networks like `ResNet18` differ in the numbers of their blocks: `(2, 2, 2, 2)` are
-four stages of two basic blocks each, and `(3, 4, 6, 3)` is ResNet-34.
-
-Write `count_resnet(blocks, channels, classes)`. `blocks` is a tuple with the number of basic blocks
-of each stage, one stage or more; `channels` are those of the images, `classes` those of the answer.
-It returns `(layers, parameters)`, two whole numbers:
-
-- `layers` counts the convolutions and dense layers that lie one behind the other, as the name of a
-  ResNet does;
-- `parameters` counts the **trainable** ones.
-
-The stages have 64, 128, 256 … filters, and each but the first begins with stride 2. Stem, blocks
-and dense layer are those of this lesson. Count with arithmetic; no layer is needed. For
-`((2, 2, 2, 2), 3, 1000)` it is `(18, 11689512)`, and for `((1, 1), 3, 10)` it is `(6, 315722)`.""",
-    stub="""def count_resnet(blocks, channels, classes):
-    ...""",
-    answer="count_resnet",
-    check=check_count,
-    reference=count_resnet,
-    hints=(
-        "Write down ((1, 1), 3, 10) first: a stem, two blocks of two convolutions, one projection, "
-        "a dense layer. Which of these lie one behind the other?",
-        "A convolution from a to b channels with kernel size s has s · s · a · b parameters here, "
-        "and its normalisation trains 2 · b more. The dense layer has a bias.",
-        "Loop over the stages and their blocks with a variable for the channels that come in. Only "
-        "the first block of a later stage gets other channels, and has a projection of 1 × 1.",
-    ),
-    explanation=(
-        "The name counts depth: projections lie beside the main path, and normalisation is not "
-        "counted. The parameters of a stage grow fourfold when its filters double."
-    ),
-    wrong=(
-        Wrong(count_projections_as_layers, "A projection lies beside two other layers"),
-        Wrong(count_convolutions_only, "Stem and dense layer have weights, too"),
-        Wrong(count_blocks_as_layers, "A basic block has two convolutions"),
-        Wrong(count_all_statistics, "two are averages that no gradient trains"),
-        Wrong(count_biases, "The convolutions have no bias"),
-        Wrong(count_without_norm, "The normalisation has parameters"),
-        Wrong(count_gamma_only, "gamma and beta"),
-        Wrong(count_no_projection, "The projections are missing"),
-        Wrong(count_bare_projection, "The projections are normalised, too"),
-        Wrong(count_first_projection, "a projection too many"),
-        Wrong(count_no_dense_bias, "The dense layer has a bias"),
-        Wrong(count_colours, "as many channels as the images have"),
-    ),
-)
-
-# ---------------------------------------------------------------- 18.2
-
-
-def start_as_shortcut(block):
-    gamma = block.main_path[-1].norm.gamma
-    gamma.assign(np.zeros(gamma.shape))
-    return block
-
-
-def parts_of(block):
-    """Return {name: variable} of all weights of a block."""
-    sections = {f"convolution {n}": part for n, part in enumerate(block.main_path, start=1)}
-    if block.projection is not None:
-        sections["projection"] = block.projection
-    found = {}
-    for name, part in sections.items():
-        found[f"the kernel of {name}"] = part.convolution.kernel
-        for weight in ("gamma", "beta", "moving_mean", "moving_variance"):
-            found[f"{weight} of {name}"] = getattr(part.norm, weight)
-    return found
-
-
-def make_blocks():
-    """Yield a block that was called: identity and projection, basic and bottleneck."""
-    for kind, filters, strides in (
-        (BasicBlock, 4, 1),
-        (BasicBlock, 8, 2),
-        (Bottleneck, 1, 1),
-        (Bottleneck, 2, 2),
-    ):
-        block, x = kind(filters, strides=strides), random_batch(3, 6, 6, 4)
-        block(x)
-        yield block
-
-
-@without_warnings
-def check_start(answer):
-    for block in make_blocks():
-        rng = np.random.default_rng(1)
-        before = {}
-        for name, weight in parts_of(block).items():
-            if not name.startswith("the kernel"):
-                weight.assign(rng.uniform(0.5, 1.5, tuple(weight.shape)))
-            before[name] = weight.numpy()
-        variables = parts_of(block)
-        got = call(answer, block)
-        if got is not block:
-            fail(f"It returns {describe(got)}; expected the block that came in, changed.")
-        report_changes(block, before, variables)
-
-
-def report_changes(block, before, variables):
-    try:
-        parts = parts_of(block)
-        replaced = [name for name in variables if parts[name] is not variables[name]]
-        after = {name: variable.numpy() for name, variable in variables.items()}
-    except Exception:
-        fail("The block has lost a layer or a weight. Change values, and leave the layers as are.")
-    if replaced:
+def check_with_followers(answer):
+    if isinstance(answer, keras.Model):
+        fail("Expected the function that builds the model, got a model. Pass the function itself.")
+    model = call(answer)
+    if not isinstance(model, keras.Model):
+        fail(f"Expected a keras.Model, got {describe(model)}.")
+    names = {tensor.name for tensor in getattr(model, "inputs", None) or []}
+    if names != INPUTS:
         fail(
-            f"It puts something else in the place of {replaced[0]}. The variable has to stay, so "
-            "that it can be trained; it gets a new value by assign."
+            f"The inputs are named {', '.join(sorted(names)) or 'nothing'}; expected headline, "
+            "context and followers. Name each keras.Input, and give all three to keras.Model."
         )
-    count = len(block.main_path)
-    last = f"gamma of convolution {count}"
-    kind = type(block).__name__
-    changed = {name for name in before if not np.array_equal(before[name], after[name])}
-    if not changed:
-        fail("Nothing in the block has changed. A variable gets a new value by assign.")
-    if changed == {last}:
-        if np.any(after[last]):
-            fail("It changes the last gamma, but not to 0.")
-        return
-    if changed == {f"beta of convolution {count}"}:
+    inputs = some_inputs()
+    first = answers_of(model, inputs)
+    changed = {
+        "followers": inputs | {"followers": inputs["followers"] + 3.0},
+        "context": inputs | {"context": np.roll(inputs["context"], 5, axis=1)},
+        "headline": inputs | {"headline": inputs["headline"][::-1].copy()},
+    }
+    moved = {
+        part: {name: values - first[name] for name, values in answers_of(model, other).items()}
+        for part, other in changed.items()
+    }
+    seen = [
+        part
+        for part in ("context", "followers")
+        if not is_close(moved[part]["likes"], np.zeros(8), tolerance=1e-6)
+    ]
+    if len(seen) == 2:
         fail(
-            "It changes the last beta, the shift. The main path still adds gamma times the "
-            "normalised maps; beta is 0 at the start anyway."
+            "The likes change with the context and the followers: the auxiliary output leaves "
+            "after the join. What should the likes depend on?"
         )
-    if changed == {f"the kernel of convolution {count}"}:
+    if seen:
         fail(
-            "It changes the last kernel. The maps are then 0 before the normalisation, which "
-            "divides by their spread: the first steps are wild. Which factor comes after that?"
+            f"The likes change with the {seen[0]}: they have been joined before the LSTM, so it "
+            "reads them with the words. What should the likes depend on?"
         )
-    if last in changed and "gamma of projection" in changed:
-        fail("The projection has lost its scale as well: nothing gets through the shortcut.")
-    if changed == {"gamma of projection"}:
-        fail("It closes the shortcut instead of the main path.")
-    if last in changed and changed <= {name for name in before if "gamma" in name}:
-        fail(
-            "More than one gamma has become 0. Behind the first one there would be no signal, and "
-            "no gradient, for the convolutions of the main path."
-        )
-    if last not in changed and all("gamma" in name for name in changed):
-        fail(
-            f"In a {kind} with {count} convolutions, it is the gamma of another one than the last. "
-            "What comes behind it would get nothing, and would have no gradient."
-        )
-    extra = sorted(changed - {last})
-    if last in changed:
-        fail(f"The last gamma is right, but it also changes {extra[0]}. All else has to stay.")
-    fail(f"It changes {extra[0]}. Which number scales all that the main path adds?")
-
-
-def start_by_beta(block):
-    beta = block.main_path[-1].norm.beta
-    beta.assign(np.zeros(beta.shape))
-    return block
-
-
-def start_by_first_gamma(block):
-    gamma = block.main_path[0].norm.gamma
-    gamma.assign(np.zeros(gamma.shape))
-    return block
-
-
-def start_by_second_gamma(block):
-    gamma = block.main_path[1].norm.gamma
-    gamma.assign(np.zeros(gamma.shape))
-    return block
-
-
-def start_by_all_gammas(block):
-    for part in block.main_path:
-        part.norm.gamma.assign(np.zeros(part.norm.gamma.shape))
-    return block
-
-
-def start_by_kernel(block):
-    kernel = block.main_path[-1].convolution.kernel
-    kernel.assign(np.zeros(kernel.shape))
-    return block
-
-
-def start_with_projection(block):
-    start_as_shortcut(block)
-    if block.projection is not None:
-        gamma = block.projection.norm.gamma
-        gamma.assign(np.zeros(gamma.shape))
-    return block
-
-
-def start_by_all_of_norm(block):
-    norm = block.main_path[-1].norm
-    norm.set_weights([np.zeros(weight.shape) for weight in norm.weights])
-    return block
-
-
-def start_on_copy(block):
-    copy = type(block).from_config(block.get_config())
-    copy.build((None, 6, 6, 4))
-    return start_as_shortcut(copy)
-
-
-def start_by_replacing(block):
-    norm = block.main_path[-1].norm
-    norm.gamma = np.zeros(norm.gamma.shape, np.float32)
-    return block
-
-
-def start_by_product(block):
-    block.main_path[-1].norm.gamma.numpy()[:] *= 0
-    return block
-
-
-start = Exercise(
-    id="18.2",
-    title="A block that starts as its shortcut",
-    statement="""In a new block each gamma (scale) of a normalisation is 1, each beta (shift) 0.
-Let a block start as its shortcut instead: the main path adds nothing to the sum at first, and yet
-takes part after the first step. For that **one variable of one normalisation** has to become 0.
-
-Write `start_as_shortcut(block)`. `block` is a `BasicBlock` or a `Bottleneck` that has been called.
-`block.main_path` is the list of its `ConvNorm` layers, two or three, each with `convolution` and
-`norm`; `block.projection` is one more, or `None`. A `norm` has the variables `gamma` and `beta`.
-The function sets the right variable to 0, changes nothing else, and returns the same block.""",
-    stub="""def start_as_shortcut(block):
-    ...""",
-    answer="start_as_shortcut",
-    check=check_start,
-    reference=start_as_shortcut,
-    hints=(
-        "The last thing on the main path before the sum is a normalisation, which multiplies by "
-        "gamma and adds beta. Which of the two has to be 0 so that nothing of the maps is left?",
-        "A normalisation layer has the variables gamma and beta. A list gives its last item at the "
-        "place -1, whether the block has two convolutions or three.",
-        "gamma = block.main_path[-1].norm.gamma, then gamma.assign(np.zeros(gamma.shape)), and "
-        "return the block.",
-    ),
-    explanation=(
-        "With gamma 0 the main path adds beta, which is 0 at the start. The gradient of gamma is "
-        "not 0, so after one step the main path takes part. Goyal et al. (2017) start like this."
-    ),
-    wrong=(
-        Wrong(start_by_beta, "It changes the last beta"),
-        Wrong(start_by_first_gamma, "it is the gamma of another one than the last"),
-        Wrong(start_by_second_gamma, "In a Bottleneck with 3 convolutions"),
-        Wrong(start_by_all_gammas, "More than one gamma has become 0"),
-        Wrong(start_by_kernel, "It changes the last kernel"),
-        Wrong(start_with_projection, "The projection has lost its scale"),
-        Wrong(start_by_all_of_norm, "The last gamma is right, but it also changes"),
-        Wrong(start_on_copy, "expected the block that came in"),
-        Wrong(start_by_replacing, "It puts something else in the place of gamma"),
-        Wrong(start_by_product, "Nothing in the block has changed"),
-    ),
-    seconds=40,
-)
-
-# ---------------------------------------------------------------- 18.3
-
-
-def rewired(tower, order):
-    images = keras.Input((14, 14, 1))
-    x = tower.stem(images)
-    for place in order:
-        x = tower.units[place](x)
-    return keras.Model(images, tower.head(x))
-
-
-ORDERS = ([0, 1, 2], [0, 2], [1, 2], [2, 0, 1], [], [1, 0])
-
-
-def make_tower():
-    """Return a small tower in which each unit does something of its own."""
-    tower = Tower(8, shortcuts=True, batch_norm=True, filters=4)
-    tower(np.zeros((1, 14, 14, 1), np.float32))
-    rng = np.random.default_rng(2)
-    for weight in tower.weights:
-        positive = weight.name in ("gamma", "moving_variance")
-        values = rng.normal(size=tuple(weight.shape)) / 2
-        weight.assign(np.abs(values) + 0.5 if positive else values)
-    return tower
-
-
-def through(tower, x, places):
-    """Return the logits of a tower after the units at some places, in that order."""
-    x = tower.stem(x)
-    for place in places:
-        x = tower.units[place](x)
-    return tower.head(x).numpy()
-
-
-def logits(model, x):
-    def your_model():
-        return model(x)
-
-    return call(your_model)
-
-
-@without_warnings
-def check_rewired(answer):
-    tower, x = make_tower(), random_batch(5, 14, 14, 1, seed=3)
-    units, values = list(tower.units), [weight.numpy() for weight in tower.weights]
-    models = []
-    for order in ORDERS:
-        got = call(answer, tower, list(order))
-        if not isinstance(got, keras.Model):
-            fail(f"It returns {describe(got)}; expected a model that can be called on images.")
-        if got is tower or [id(u) for u in tower.units] != [id(u) for u in units]:
+    for part in ("followers", "context", "headline"):
+        if is_close(moved[part]["reposts"], np.zeros(8), tolerance=1e-7):
+            fail(f"The reposts stay the same, whatever the {part}: no path leads there from it.")
+    if is_close(moved["headline"]["likes"], np.zeros(8), tolerance=1e-7):
+        fail("The likes stay the same, whatever the headline. They should come from the LSTM.")
+    for part in ("followers", "context"):
+        shift = moved[part]["reposts"]
+        if part == "followers" and is_close(shift, np.full(8, shift.mean()), tolerance=1e-6):
             fail(
-                "It changes the tower itself. The tower has to keep its units; make another model "
-                "of its parts."
+                "More followers add the same amount to every headline: they come in after the last "
+                "hidden layer, where nothing can combine them with the text. Join them earlier."
             )
-        report_logits(tower, order, to_array(logits(got, x), "The result of the model"), x)
-        models.append(got)
-    for weight, value in zip(tower.weights, values, strict=True):
-        if not np.array_equal(weight.numpy(), value):
-            fail("The weights of the tower have changed. Only the order of its units is to change.")
-    check_shared(tower, models[1], x)
+    check_padding_is_ignored(model, inputs, first)
 
 
-def report_logits(tower, order, got, x):
-    text = f"rewired(tower, {order}) "
-    if got.shape != (len(x), 10):
-        fail(text + f"answers with the shape {got.shape} for five images; expected (5, 10).")
-    if is_close(got, through(tower, x, order), tolerance=1e-3):
-        return
-    everything = range(len(tower.units))
-    readings = {
-        "runs the units in the order in which they stand in the tower. Here they change places.": (
-            sorted(order)
-        ),
-        "answers as the whole tower does.": list(everything),
-        "leaves out the units that it should keep: `order` lists those that stay.": [
-            place for place in everything if place not in order
-        ],
-        "runs the units backwards.": order[::-1],
-        "counts the places from 1. The first unit is at the place 0.": [
-            place - 1 for place in order if place > 0
-        ],
-    }
-    for reading, places in readings.items():
-        if list(places) != list(order) and is_close(got, through(tower, x, places), tolerance=1e-3):
-            fail(text + reading)
-    x = tower.stem(x)
-    for place in everything:
-        x = tower.units[place](x) if place in order else 0 * x
-    if is_close(got, tower.head(x).numpy(), tolerance=1e-3):
-        fail(
-            text + "hands on zeros where a unit is missing. The next unit should get what the "
-            "missing one would have got."
-        )
-    fail(
-        text + "answers with other numbers than the stem, these units one after the other, and the "
-        "head. Do the layers carry the tower's own weights?"
-    )
+def check_padding_is_ignored(model, inputs, first):
+    """Fail if the word number 0 matters, as it does without a mask."""
+    for layer in model.layers:
+        if isinstance(layer, layers.Embedding):
+            table = layer.get_weights()
+            other = [values.copy() for values in table]
+            other[0][0] += 1.0
+            layer.set_weights(other)
+            again = answers_of(model, inputs)
+            layer.set_weights(table)
+            if not is_close(again["likes"], first["likes"], tolerance=1e-6):
+                fail(
+                    "The LSTM reads the padding as if it were a word: no mask reaches it. Which "
+                    "argument of the embedding makes one?"
+                )
 
 
-def check_shared(tower, model, x):
-    for weight in tower.weights:
-        weight.assign(weight.numpy() * 0.9)
-    if not is_close(to_array(logits(model, x)), through(tower, x, ORDERS[1]), tolerance=1e-3):
-        fail(
-            "The model has copies of the weights: when the tower is trained further, the model "
-            "stays behind. Call the tower's own layers."
-        )
+def followers_before_the_lstm():
+    headline = keras.Input((12,), dtype="int32", name="headline")
+    context = keras.Input((31,), name="context")
+    followers = keras.Input((1,), name="followers")
+    x = layers.Embedding(107, 8, mask_zero=True)(headline)
+    x = layers.Concatenate()([x, layers.RepeatVector(12)(followers)])
+    text = layers.LSTM(8)(x)
+    likes = layers.Dense(1)(text)
+    x = layers.Dense(16, activation="relu")(layers.Concatenate()([text, context]))
+    outputs = {"reposts": layers.Dense(1)(x), "likes": likes}
+    return keras.Model([headline, context, followers], outputs)
 
 
-def rewired_by_deleting(tower, order):
-    images = keras.Input((14, 14, 1))
-    x = tower.stem(images)
-    for place, unit in enumerate(tower.units):
-        if place not in order:
-            x = unit(x)
-    return keras.Model(images, tower.head(x))
+def followers_model(*, late=False, unused=False, masked=True, as_list=False, shared=False):
+    """Return a model with three inputs and one mistake."""
+    headline = keras.Input((12,), dtype="int32", name="headline")
+    context = keras.Input((31,), name="context")
+    followers = keras.Input((1,), name="followers")
+    x = layers.Embedding(107, 8, mask_zero=masked)(headline)
+    text = layers.LSTM(8)(x)
+    early = [text, context] if late or unused else [text, context, followers]
+    joined = layers.Concatenate()(early)
+    likes = layers.Dense(1)(joined if shared else text)
+    x = layers.Dense(16, activation="relu")(joined)
+    if late:
+        x = layers.Concatenate()([x, followers])
+    if unused:
+        x = layers.Concatenate()([x, 0.0 * followers])
+    outputs = [layers.Dense(1)(x), likes]
+    if not as_list:
+        outputs = {"reposts": outputs[0], "likes": outputs[1]}
+    return keras.Model([headline, context, followers], outputs)
 
 
-def rewired_in_old_order(tower, order):
-    return rewired(tower, sorted(order))
+def followers_too_late():
+    return followers_model(late=True)
 
 
-def rewired_backwards(tower, order):
-    return rewired(tower, order[::-1])
+def followers_unused():
+    return followers_model(unused=True)
 
 
-def rewired_from_one(tower, order):
-    return rewired(tower, [place - 1 for place in order if place > 0])
+def followers_without_mask():
+    return followers_model(masked=False)
 
 
-def rewired_in_place(tower, order):
-    tower.units = [tower.units[place] for place in order]
-    return tower
+def followers_as_list():
+    return followers_model(as_list=True)
 
 
-def rewired_unheard(tower, order):
-    return rewired(tower, range(len(tower.units)))
+def likes_from_the_joined():
+    return followers_model(shared=True)
 
 
-def rewired_with_zeros(tower, order):
-    images = keras.Input((14, 14, 1))
-    x = tower.stem(images)
-    for place, unit in enumerate(tower.units):
-        x = unit(x) if place in order else 0 * x
-    return keras.Model(images, tower.head(x))
+def followers_forgotten():
+    return build_headline_model()
 
 
-def rewired_anew(tower, order):
-    units = [type(unit).from_config(unit.get_config()) for unit in tower.units]
-    images = keras.Input((14, 14, 1))
-    x = tower.stem(images)
-    for place in order:
-        x = units[place](x)
-    return keras.Model(images, tower.head(x))
+third_input = Exercise(
+    id="18.1",
+    title="A third input",
+    statement="""How often a headline is passed on also depends on how many people see it. Write
+`build_with_followers()`, which takes nothing and returns a model that is not compiled:
 
+- three inputs: `headline`, int32 of shape `(12,)`; `context`, float32 of shape `(31,)`; and
+  `followers`, float32 of shape `(1,)`. The names are those of the `keras.Input` objects;
+- a dict of two outputs, `"reposts"` and `"likes"`, of shape `(1,)` each;
+- 107 word numbers, of which 0 is padding and ignored;
+- the likes depend on the headline alone. The reposts depend on all three, and the followers can
+  matter more for one headline than for another.
 
-def rewired_copies(tower, order):
-    model = keras.models.clone_model(rewired(tower, order))
-    model.set_weights(rewired(tower, order).get_weights())
-    return model
-
-
-def rewired_tensor(tower, order):
-    return rewired(tower, order).output
-
-
-def rewired_headless(tower, order):
-    model = rewired(tower, order)
-    return keras.Model(model.input, model.layers[-2].output)
-
-
-rewiring = Exercise(
-    id="18.3",
-    title="Delete units, and swap them",
-    statement="""Veit et al. took trained networks apart in two ways: they deleted several units,
-and they let units change places. One function can do both.
-
-Write `rewired(tower, order)`. `tower` is a `Tower` that has been called on digits
-`(batch, 14, 14, 1)`; `order` is a list of places in `tower.units`, from 0, each at most once. It
-returns a Keras model (Functional, `Sequential`, or of a class of your own) that maps float32
-`(batch, 14, 14, 1)` to logits `(batch, 10)`: the tower's stem, then the units at these places in
-this order, then its head.
-
-- `[0, 2]` deletes the unit at place 1, `[1, 0, 2]` swaps the first two, `[]` leaves no unit.
-- The model uses the tower's own layers, so that it follows when the tower is trained on.
-- The tower itself stays as it is.""",
-    stub="""def rewired(tower, order):
-    ...""",
-    answer="rewired",
-    check=check_rewired,
-    reference=rewired,
+The sizes of the layers are yours to choose.""",
+    stub="def build_with_followers():\n    ...",
+    answer="build_with_followers",
+    check=check_with_followers,
+    reference=build_with_followers,
     hints=(
-        "A layer may be called in more than one model (lesson 12). Which four things does the "
-        "lesson's without_units do, and which of them depends on the places?",
-        "Begin with keras.Input((14, 14, 1)) and the stem. Then loop over `order` itself, and not "
-        "over the units.",
-        "for place in order: x = tower.units[place](x). At the end: keras.Model(images, "
-        "tower.head(x)).",
+        "Start from the lesson's model. At which of its layers does the context come in, and why "
+        "there?",
+        "The list that `layers.Concatenate()` is called with can have three members.",
+        "The likes leave right after the LSTM; the join comes after that, the dense layers after "
+        "the join.",
     ),
     explanation=(
-        "The loop over `order` decides both which units there are and when. The units are called, "
-        "not copied, so tower and model have the same variables."
+        "What joins after the LSTM cannot change what the LSTM makes of the text, so the likes "
+        "depend on the text alone; and the dense layers after the join can combine all three."
     ),
     wrong=(
-        Wrong(rewired_by_deleting, "`order` lists those that stay"),
-        Wrong(rewired_in_old_order, "in which they stand in the tower"),
-        Wrong(rewired_backwards, "runs the units backwards"),
-        Wrong(rewired_from_one, "counts the places from 1"),
-        Wrong(rewired_in_place, "It changes the tower itself"),
-        Wrong(rewired_unheard, "answers as the whole tower does"),
-        Wrong(rewired_with_zeros, "hands on zeros where a unit is missing"),
-        Wrong(rewired_anew, "Do the layers carry the tower's own weights?"),
-        Wrong(rewired_copies, "The model has copies of the weights"),
-        Wrong(rewired_tensor, "expected a model that can be called"),
-        Wrong(rewired_headless, "expected (5, 10)"),
+        Wrong(followers_before_the_lstm, "joined before the LSTM"),
+        Wrong(likes_from_the_joined, "the auxiliary output leaves after the join"),
+        Wrong(followers_too_late, "add the same amount to every headline"),
+        Wrong(followers_unused, "no path leads there"),
+        Wrong(followers_without_mask, "reads the padding as if it were a word"),
+        Wrong(followers_as_list, "Give keras.Model a dict as its outputs"),
+        Wrong(followers_forgotten, "Name each keras.Input"),
+        Wrong(build_with_followers(), "got a model"),
     ),
     seconds=60,
 )
 
-# ---------------------------------------------------------------- 18.4
+# ---------------------------------------------------------------- 11.2
 
 
-def read_depth(shallow, deep):
-    def clearly_below(low, high):
-        return max(low) < min(high)
-
-    if clearly_below(deep["train accuracy"], shallow["train accuracy"]):
-        return "harder to train"
-    if clearly_below(deep["test accuracy"], shallow["test accuracy"]):
-        return "overfits"
-    if clearly_below(shallow["test accuracy"], deep["test accuracy"]):
-        return "helps"
-    return "not clear"
+def compile_with_metrics(model):
+    model.compile(
+        "adam",
+        loss={"reposts": "mse", "likes": "mse"},
+        loss_weights={"reposts": 1.0, "likes": 0.2},
+        metrics={"reposts": ["mae"], "likes": ["mae", "mape"]},
+    )
+    return model
 
 
-def runs(train, test):
-    return {"train accuracy": list(train), "test accuracy": list(test)}
+def small_model(**options):
+    return build_headline_model(embedding=4, units=4, hidden=(8,), **options)
 
 
-BASE = runs((0.90, 0.92, 0.91), (0.86, 0.88, 0.87))
-CASES = (  # deep tower, right answer, what it is
-    (runs((0.70, 0.75, 0.72), (0.66, 0.70, 0.69)), "harder to train", "worse in both"),
-    (runs((0.97, 0.98, 0.99), (0.80, 0.82, 0.81)), "overfits", "better in training, worse in test"),
-    (runs((0.97, 0.98, 0.99), (0.93, 0.94, 0.95)), "helps", "better in both"),
-    (runs((0.90, 0.91, 0.93), (0.85, 0.88, 0.89)), "not clear", "mixed in both"),
-    (runs((0.89, 0.70, 0.92), (0.80, 0.62, 0.88)), "not clear", "one bad seed of three"),
-    (runs((0.90, 0.93, 0.92), (0.80, 0.84, 0.82)), "overfits", "mixed in training, worse in test"),
-    (runs((0.80, 0.82, 0.81), (0.86, 0.87, 0.89)), "harder to train", "worse in training alone"),
-    (
-        runs((0.80, 0.82, 0.81), (0.93, 0.94, 0.95)),
-        "harder to train",
-        "worse in training, better in test",
-    ),
-    (
-        runs((0.91, 0.92, 0.90, 0.93), (0.89, 0.90, 0.91, 0.92)),
-        "helps",
-        "four seeds, better in test",
-    ),
-    (runs((0.88, 0.91, 0.90), (0.84, 0.87, 0.86)), "not clear", "each seed a little lower"),
-    (runs((0.85, 0.90, 0.88), (0.90, 0.91, 0.95)), "helps", "equal at the border in training"),
-)
+def check_metrics(answer):
+    keras.utils.set_random_seed(11)
+    model = small_model()
+    compiled = call(answer, model)
+    if compiled is not model:
+        fail(f"Expected the model that came in, compiled; got {describe(compiled)}.")
+    if not model.compiled:
+        raise NotAttempted("The model has not been compiled yet.")
+    inputs = {name: value for name, value in some_inputs().items() if name != "followers"}
+    targets = {"reposts": np.arange(1, 9) / 2.0, "likes": 3.0 + np.arange(8) / 4.0}
+    answers = {name: value.numpy()[:, 0] for name, value in model(inputs).items()}
+    try:
+        logs = model.evaluate(inputs, targets, verbose=0, return_dict=True)
+    except Exception as error:
+        text = " ".join(str(error).split())
+        if "metrics" in text:
+            fail(
+                "Keras refuses these metrics at the first batch. They need the shape of the "
+                "outputs: a dict with the same keys as the outputs, with a list for each."
+            )
+        if "loss" in text:
+            fail(
+                "Keras refuses these losses at the first batch: "
+                f"{text[:200]} Losses and weights are dicts with the same keys as the outputs."
+            )
+        fail(f"The first batch raises {type(error).__name__}: {text[:200]}")
+    errors = {name: answers[name] - targets[name] for name in targets}
+    squared = {name: np.mean(error**2) for name, error in errors.items()}
+    check_loss(logs, squared)
+    kinds = {
+        "mean absolute error": {name: np.mean(np.abs(error)) for name, error in errors.items()},
+        "mean absolute percentage error": {
+            name: 100 * np.mean(np.abs(error / targets[name])) for name, error in errors.items()
+        },
+    }
+    wanted = {
+        "reposts": {"mean absolute error"},
+        "likes": {"mean absolute error", "mean absolute percentage error"},
+    }
+    for name in ("reposts", "likes"):
+        extra = {
+            key: value
+            for key, value in logs.items()
+            if key.startswith(f"{name}_") and key != f"{name}_loss"
+        }
+        found = set()
+        for key, value in extra.items():
+            for kind, truth in kinds.items():
+                if is_close(value, truth[name]):
+                    found.add(kind)
+                    break
+            else:
+                fail(f"{key} is a metric that was not asked for. Which belong to the {name}?")
+        if missing := sorted(wanted[name] - found):
+            fail(f"The {name} lack the {' and the '.join(missing)}.")
+        if too_many := sorted(found - wanted[name]):
+            fail(f"The {' and the '.join(too_many)} was asked for the likes, not for the {name}.")
 
 
-def check_reading(answer):
-    for deep, right, what in CASES:
-        shallow = {name: list(values) for name, values in BASE.items()}
-        given = {name: list(values) for name, values in deep.items()}
-        got = call(answer, shallow, given)
-        if shallow != BASE or given != deep:
-            fail("It changes the lists that it is given. Leave them as they are.")
-        if not isinstance(got, str) or got not in WORDS:
-            fail(f"It returns {describe(got)}; expected one of {', '.join(map(repr, WORDS))}.")
-        if got != right:
-            report_reading(answer, what, got, right)
+def check_loss(logs, squared):
+    """Fail unless the losses are squared errors with the weights 1.0 and 0.2."""
+    if "reposts_loss" not in logs or "likes_loss" not in logs:
+        fail("Only one output has a loss, so the other will not be trained. Name a loss for each.")
+    for name in squared:
+        if not is_close(logs[f"{name}_loss"], squared[name]):
+            fail(f"The loss of the {name} is not the mean squared error.")
+    total = {
+        "right": squared["reposts"] + 0.2 * squared["likes"],
+        "plain": squared["reposts"] + squared["likes"],
+        "swapped": 0.2 * squared["reposts"] + squared["likes"],
+    }
+    if is_close(logs["loss"], total["plain"]):
+        fail("Both losses count in full. The likes should count with the weight 0.2.")
+    if is_close(logs["loss"], total["swapped"]):
+        fail(
+            "The weights have been exchanged: the reposts count with 0.2. A list is given to a "
+            "dict of outputs in the alphabetical order of its keys; dicts name what they mean."
+        )
+    if not is_close(logs["loss"], total["right"]):
+        fail("The total is not the reposts' loss plus 0.2 times the likes' loss.")
 
 
-WORDS = ("harder to train", "overfits", "helps", "not clear")
-REASONS = {
-    ("worse in both", "overfits"): "A network that overfits is good on the digits that it was "
-    "trained on. This one is worse there, too.",
-    ("worse in both", "helps"): "The deep runs are the worse ones here. Are the two exchanged?",
-    ("one bad seed of three", "harder to train"): "One seed went wrong, and the others are as good "
-    "as the shallow ones. A mean, or the worst run, makes much of it.",
-    ("mixed in training, worse in test", "not clear"): "The test accuracies of the deep runs all "
-    "lie below those of the shallow ones. No better training accuracy is asked for.",
-    (
-        "worse in training alone",
-        "not clear",
-    ): "All deep runs are worse on the digits that they were trained on, whatever the test says.",
-    (
-        "worse in training, better in test",
-        "helps",
-    ): "The training accuracies come first, and all deep runs are worse there.",
-    ("each seed a little lower", "harder to train"): "Seed by seed the deep run is lower, but the "
-    "two groups overlap. A seed is not a pair: the networks start from other weights.",
-    ("equal at the border in training", "harder to train"): "The best deep run is equal to the "
-    "worst shallow one in training. Equal is not below.",
-    ("mixed in both", "helps"): "The groups overlap here. One seed, or the best one, is luck.",
-    ("mixed in both", "harder to train"): "The groups overlap here. One seed alone is luck.",
-}
+METRICS = {"reposts": ["mae"], "likes": ["mae", "mape"]}
+LOSSES = {"reposts": "mse", "likes": "mse"}
+WEIGHTS = {"reposts": 1.0, "likes": 0.2}
 
 
-def report_reading(answer, what, got, right):
-    reason = REASONS.get((what, got), "Look at the rule again, from its first line.")
-    fail(f"Where the deep runs are {what}, it says {got!r}; expected {right!r}. {reason}")
+def compiled(model, *, loss=LOSSES, loss_weights=WEIGHTS, metrics=METRICS):
+    model.compile("adam", loss=loss, loss_weights=loss_weights, metrics=metrics)
+    return model
 
 
-def read_by_test(shallow, deep):
-    if max(deep["test accuracy"]) < min(shallow["test accuracy"]):
-        return "overfits"
-    return "helps" if min(deep["test accuracy"]) > max(shallow["test accuracy"]) else "not clear"
+def metrics_in_one_list(model):
+    return compiled(model, metrics=["mae"])
 
 
-def read_by_means(shallow, deep):
-    train = np.mean(deep["train accuracy"]) - np.mean(shallow["train accuracy"])
-    test = np.mean(deep["test accuracy"]) - np.mean(shallow["test accuracy"])
-    if train < -0.01:
-        return "harder to train"
-    return "overfits" if test < -0.01 else "helps" if test > 0.01 else "not clear"
+def metrics_for_both(model):
+    return compiled(model, metrics={"reposts": ["mae", "mape"], "likes": ["mae", "mape"]})
 
 
-def read_swapped(shallow, deep):
-    return read_depth(deep, shallow)
+def metrics_for_one(model):
+    return compiled(model, metrics={"reposts": ["mae"]})
 
 
-def read_by_pairs(shallow, deep):
-    def below(low, high):
-        return all(a < b for a, b in zip(low, high, strict=False))
-
-    if below(deep["train accuracy"], shallow["train accuracy"]):
-        return "harder to train"
-    if below(deep["test accuracy"], shallow["test accuracy"]):
-        return "overfits"
-    return "helps" if below(shallow["test accuracy"], deep["test accuracy"]) else "not clear"
+def metrics_without_weights(model):
+    return compiled(model, loss_weights=None)
 
 
-def read_with_equals(shallow, deep):
-    if max(deep["train accuracy"]) <= min(shallow["train accuracy"]):
-        return "harder to train"
-    return read_depth(shallow, deep)
+def metrics_with_listed_weights(model):
+    return compiled(model, loss=["mse", "mse"], loss_weights=[1.0, 0.2])
 
 
-def read_best(shallow, deep):
-    if max(deep["train accuracy"]) < max(shallow["train accuracy"]):
-        return "harder to train"
-    if max(deep["test accuracy"]) < max(shallow["test accuracy"]):
-        return "overfits"
-    return "helps"
+def metrics_and_half_a_loss(model):
+    return compiled(model, loss={"reposts": "mse"}, loss_weights=None, metrics={"reposts": ["mae"]})
 
 
-def read_overfitting_strictly(shallow, deep):
-    said = read_depth(shallow, deep)
-    better = min(deep["train accuracy"]) > max(shallow["train accuracy"])
-    return "not clear" if said == "overfits" and not better else said
+def metrics_squared(model):
+    return compiled(model, metrics={"reposts": ["mae", "mse"], "likes": ["mae", "mape"]})
 
 
-def read_as_number(shallow, deep):
-    return np.mean(deep["test accuracy"]) - np.mean(shallow["test accuracy"])
+def metrics_absolute_loss(model):
+    return compiled(model, loss={"reposts": "mae", "likes": "mae"})
 
 
-def read_test_before_training(shallow, deep):
-    if min(deep["test accuracy"]) > max(shallow["test accuracy"]):
-        return "helps"
-    if max(deep["test accuracy"]) >= min(shallow["test accuracy"]):
-        return "not clear"
-    return read_depth(shallow, deep)
+per_output = Exercise(
+    id="18.2",
+    title="Metrics for each output",
+    statement="""Write `compile_with_metrics(model)`. It takes the lesson's model with its dict of
+outputs `"reposts"` and `"likes"`, not compiled, compiles it, and returns it, such that
 
-
-def read_helps_first(shallow, deep):
-    helps = min(deep["test accuracy"]) > max(shallow["test accuracy"])
-    return "helps" if helps else read_depth(shallow, deep)
-
-
-reading = Exercise(
-    id="18.4",
-    title="When does depth not help?",
-    statement="""A deeper network did worse. Was it hard to train, did it overfit, or was it luck?
-Write `read_depth(shallow, deep)` that tells these apart from several runs of each.
-
-Both arguments are dicts like those of the stored results: `"train accuracy"` and `"test accuracy"`
-lead to lists of floats, one for each run. The two dicts may have different numbers of runs. Call a
-group of runs *clearly below* another one if **each** of its numbers is smaller than **each** of the
-other's. The function returns the first of these strings that fits:
-
-1. `"harder to train"`: the deep runs are clearly below the shallow ones in training accuracy;
-2. `"overfits"`: they are clearly below in test accuracy;
-3. `"helps"`: the shallow runs are clearly below the deep ones in test accuracy;
-4. `"not clear"`.
-
-Change nothing in the dicts. When it is right, try it on two depths of
-`stored["depth"]["with batch norm"]["plain"]`.""",
-    stub="""def read_depth(shallow, deep):
-    ...""",
-    answer="read_depth",
-    check=check_reading,
-    reference=read_depth,
+- both outputs are trained on the mean squared error, with the weights 1.0 for the reposts and 0.2
+  for the likes;
+- `evaluate` reports the mean absolute error for the reposts;
+- and for the likes the mean absolute error and the mean absolute percentage error (`"mape"`);
+- and no further metric. The optimiser is yours to choose.""",
+    stub="def compile_with_metrics(model):\n    ...",
+    answer="compile_with_metrics",
+    check=check_metrics,
+    reference=compile_with_metrics,
     hints=(
-        "Why does the training accuracy come first? A network that cannot fit its own training "
-        "digits has had no chance to overfit.",
-        "Each number of one group is smaller than each of the other: compare two numbers only, one "
-        "of each group. Which?",
-        "max(low) < min(high) says that low is clearly below high. Use it three times, with return "
-        "after each.",
+        "`loss`, `loss_weights` and `metrics` can each be a dict. What are its keys?",
+        "An output can have several metrics: the value in the dict is then a list.",
+        '`metrics={"reposts": [...], "likes": [...]}`; `compile` returns nothing, so the model has '
+        "to be returned in a line of its own.",
     ),
     explanation=(
-        "Worse on training digits means that the optimiser failed, not the size of the data. That "
-        "groups do not overlap is a strict and simple test; with few seeds it is better than means."
+        "Dicts with the keys of the outputs say for each output what is meant. A list has to have "
+        "the structure of the outputs too, and then depends on an order."
     ),
     wrong=(
-        Wrong(read_by_test, "A network that overfits is good on the digits"),
-        Wrong(read_by_means, "One seed went wrong"),
-        Wrong(read_swapped, "Are the two exchanged?"),
-        Wrong(read_by_pairs, "Seed by seed the deep run is lower"),
-        Wrong(read_with_equals, "Equal is not below"),
-        Wrong(read_best, "The groups overlap here"),
-        Wrong(read_overfitting_strictly, "No better training accuracy is asked for"),
-        Wrong(read_as_number, "expected one of 'harder to train'"),
-        Wrong(read_helps_first, "The training accuracies come first"),
-        Wrong(read_test_before_training, "whatever the test says"),
+        Wrong(metrics_in_one_list, "Keras refuses these metrics"),
+        Wrong(metrics_for_both, "asked for the likes, not for the reposts"),
+        Wrong(metrics_for_one, "The likes lack"),
+        Wrong(metrics_without_weights, "Both losses count in full"),
+        Wrong(metrics_with_listed_weights, "The weights have been exchanged"),
+        Wrong(metrics_and_half_a_loss, "Only one output has a loss"),
+        Wrong(metrics_squared, "a metric that was not asked for"),
+        Wrong(metrics_absolute_loss, "is not the mean squared error"),
+    ),
+    seconds=60,
+)
+
+# ---------------------------------------------------------------- 11.3
+
+
+def total_loss(model, inputs, targets, weights):
+    answers = model(inputs)
+    total = sum(model.losses)
+    for name, weight in weights.items():
+        errors = answers[name][:, 0] - targets[name]
+        total += weight * tf.reduce_mean(tf.square(errors))
+    return float(total)
+
+
+def regularised_model():
+    """Return a small two-headed model with penalties on the weights of two layers."""
+    x = keras.Input((5,), name="x")
+    penalty = keras.regularizers.L2(0.1)
+    hidden = layers.Dense(4, activation="relu", kernel_regularizer=penalty)(x)
+    likes = layers.Dense(1, kernel_regularizer=penalty)(hidden)
+    outputs = {"reposts": layers.Dense(1)(hidden), "likes": likes}
+    return keras.Model(x, outputs)
+
+
+def check_total(answer):
+    rng = np.random.default_rng(3)
+    keras.utils.set_random_seed(3)
+    model = regularised_model()
+    inputs = rng.normal(size=(16, 5)).astype("float32")
+    targets = {
+        "reposts": rng.normal(2.0, 1.0, 16).astype("float32"),
+        "likes": rng.normal(1.0, 2.0, 16).astype("float32"),
+    }
+    answers = {name: value.numpy() for name, value in model(inputs).items()}
+    terms = [float(term) for term in model.losses]
+    penalty = sum(terms)
+    squared = {name: np.mean((answers[name][:, 0] - targets[name]) ** 2) for name in targets}
+    crossed = {name: np.mean((answers[name] - targets[name]) ** 2) for name in targets}
+    for weights in ({"reposts": 1.0, "likes": 0.2}, {"likes": 3.0, "reposts": 0.5}):
+        got = to_array(call(answer, model, inputs, targets, weights), "What it returns")
+        if got.size != 1:
+            fail(
+                f"Expected one number, got an array of shape {got.shape}. Where is the mean taken?"
+            )
+        parts = [weights[name] * squared[name] for name in weights]
+        mistakes = {
+            "leaves out what the model itself adds to the loss: a penalty on its weights. Which "
+            "attribute of a model holds such terms?": sum(parts),
+            "counts both losses in full. The weights are there to be used.": (
+                sum(squared.values()) + penalty
+            ),
+            "counts both losses in full, and leaves out what the model itself adds.": (
+                sum(squared.values())
+            ),
+            "divides by the number of outputs. The losses are added, not averaged.": (
+                sum(parts) / 2 + penalty
+            ),
+            "divides by the number of outputs, and leaves out what the model itself adds.": (
+                sum(parts) / 2
+            ),
+            "divides by the sum of the weights. Keras does not.": (
+                sum(parts) / sum(weights.values()) + penalty
+            ),
+            "compares each answer with each target: answers of shape (n, 1) minus targets of shape "
+            "(n,) broadcast to (n, n).": (
+                sum(weights[name] * crossed[name] for name in weights) + penalty
+            ),
+            "compares each answer with each target, as shapes (n, 1) and (n,) broadcast to (n, n), "
+            "and leaves out what the model itself adds.": (
+                sum(weights[name] * crossed[name] for name in weights)
+            ),
+            "counts the penalty once for each output. It belongs to the model, and counts once.": (
+                sum(parts) + 2 * penalty
+            ),
+            "takes the first of the terms that the model adds, and leaves out the others.": (
+                sum(parts) + terms[0]
+            ),
+            "takes the mean of the terms that the model adds. Keras adds them up.": (
+                sum(parts) + penalty / len(terms)
+            ),
+        }
+        if is_close(got.reshape(()), sum(parts) + penalty):
+            continue
+        for message, value in mistakes.items():
+            if is_close(got.reshape(()), value):
+                fail(f"The sum {message}")
+        expect_close(got.reshape(()), sum(parts) + penalty, "The total")
+
+
+def total_without_penalty(model, inputs, targets, weights):
+    return total_loss(model, inputs, targets, weights) - float(sum(model.losses))
+
+
+def total_unweighted(model, inputs, targets, weights):
+    return total_loss(model, inputs, targets, dict.fromkeys(weights, 1.0))
+
+
+def total_plain(model, inputs, targets, weights):
+    return total_without_penalty(model, inputs, targets, dict.fromkeys(weights, 1.0))
+
+
+def total_averaged(model, inputs, targets, weights):
+    return total_without_penalty(model, inputs, targets, weights) / len(weights)
+
+
+def total_normalised(model, inputs, targets, weights):
+    weight = sum(weights.values())
+    return total_loss(model, inputs, targets, {k: v / weight for k, v in weights.items()})
+
+
+def total_broadcast(model, inputs, targets, weights):
+    answers, total = model(inputs), sum(model.losses)
+    for name, weight in weights.items():
+        total += weight * tf.reduce_mean(tf.square(answers[name] - targets[name]))
+    return total
+
+
+def total_penalty_twice(model, inputs, targets, weights):
+    return total_loss(model, inputs, targets, weights) + float(sum(model.losses))
+
+
+def total_first_penalty(model, inputs, targets, weights):
+    return total_without_penalty(model, inputs, targets, weights) + model.losses[0]
+
+
+def total_mean_penalty(model, inputs, targets, weights):
+    return total_without_penalty(model, inputs, targets, weights) + np.mean(model.losses)
+
+
+def total_not_reduced(model, inputs, targets, weights):
+    answers = model(inputs)
+    return sum(
+        weight * (answers[name][:, 0] - targets[name]) ** 2 for name, weight in weights.items()
+    )
+
+
+adds_up = Exercise(
+    id="18.3",
+    title="A loss that does not add up",
+    statement="""Somebody reads in a training log
+
+    loss: 2.40   likes_loss: 1.00   reposts_loss: 2.00      with the weights 1.0 and 0.2
+
+and wonders: 2.00 + 0.2 · 1.00 is 2.20. Write `total_loss(model, inputs, targets, weights)`, which
+computes the whole number, as a float or a scalar tensor, without `compile` or `evaluate`:
+
+- `model(inputs)` is a dict of two tensors of shape `(n, 1)`, under `"reposts"` and `"likes"`;
+- `targets` is a dict of arrays of shape `(n,)`, `weights` a dict of floats, with the same keys;
+- the loss of each output is the mean squared error;
+- the model may have terms of its own. Lesson 15 says where they are.""",
+    stub="def total_loss(model, inputs, targets, weights):\n    ...",
+    answer="total_loss",
+    check=check_total,
+    reference=total_loss,
+    hints=(
+        "What in a model can add to the loss and is no output's loss? A penalty on large weights, "
+        "for example.",
+        "After the model has been called, `model.losses` is a list of scalar tensors.",
+        "Take `[:, 0]` of an answer before you subtract targets of shape (n,).",
+    ),
+    explanation=(
+        "The total is the weighted sum of the losses of the outputs plus all of `model.losses`, "
+        "which have no weight of their own here. In the log above they are 0.20."
+    ),
+    wrong=(
+        Wrong(total_without_penalty, "leaves out what the model itself adds to the loss"),
+        Wrong(total_unweighted, "The weights are there to be used"),
+        Wrong(total_plain, "in full, and leaves out"),
+        Wrong(total_averaged, "divides by the number of outputs, and"),
+        Wrong(total_normalised, "divides by the sum of the weights"),
+        Wrong(total_broadcast, "broadcast to (n, n)"),
+        Wrong(total_penalty_twice, "once for each output"),
+        Wrong(total_first_penalty, "leaves out the others"),
+        Wrong(total_mean_penalty, "Keras adds them up"),
+        Wrong(total_not_reduced, "Where is the mean taken?"),
+    ),
+    seconds=60,
+)
+
+# ---------------------------------------------------------------- 11.4
+
+
+def leave_out_unknown(targets):
+    known = ~np.isnan(targets["likes"])
+    filled = {**targets, "likes": np.where(known, targets["likes"], 0.0)}
+    sample_weight = {
+        "reposts": np.ones(len(known), "float32"),
+        "likes": known.astype("float32"),
+    }
+    return filled, sample_weight
+
+
+def some_targets():
+    rng = np.random.default_rng(4)
+    targets = {name: rng.normal(3.0, 1.0, 20).astype("float32") for name in ("reposts", "likes")}
+    targets["likes"][[2, 3, 11, 17]] = np.nan
+    return targets
+
+
+def check_unknown(answer):
+    targets, original = some_targets(), some_targets()
+    known = ~np.isnan(original["likes"])
+    result = call(answer, targets)
+    if not isinstance(result, (tuple, list)) or len(result) != 2:
+        fail(f"Expected a pair of dicts, targets and sample weights, got {describe(result)}.")
+    for part, what in zip(result, ("targets", "sample weights"), strict=True):
+        if not isinstance(part, dict):
+            fail(f"The {what} are {describe(part)}; expected a dict with a key for each output.")
+        if missing := {"reposts", "likes"} - set(part):
+            fail(
+                f"The {what} lack the key {sorted(missing)[0]}. Keras wants the same keys in the "
+                "weights as in the targets, even where all weights are 1."
+            )
+    if not all(np.array_equal(targets[name], original[name], equal_nan=True) for name in original):
+        fail("The arrays that came in have been changed. They belong to the caller: make new ones.")
+    filled, weight = (
+        {name: to_array(part[name], f"The {what} of the {name}") for name in original}
+        for part, what in zip(result, ("targets", "sample weights"), strict=True)
+    )
+    for name in original:
+        for part, what in ((filled, "targets"), (weight, "sample weights")):
+            if part[name].shape == (known.sum(),):
+                fail(
+                    f"The {what} of the {name} have {known.sum()} rows of {len(known)}: rows have "
+                    "been dropped. Their reposts are known, and can be learned from."
+                )
+            expect_shape(part[name], (len(known),), f"The {what} of the {name}")
+    if np.isnan(filled["likes"]).any():
+        fail(
+            "There are still NaN among the likes. A weight of 0 does not help there: 0 times NaN "
+            "is NaN, and so is the mean of the batch."
+        )
+    if is_close(weight["reposts"], known) and is_close(weight["likes"], known):
+        fail("Where the likes are unknown, the reposts have lost their weight as well.")
+    if is_close(weight["reposts"], known) and is_close(weight["likes"], np.ones(len(known))):
+        fail("The weights have been exchanged between the two outputs.")
+    if is_close(weight["likes"], np.ones(len(known))):
+        fail(
+            "All likes count in full, so the model learns the numbers that fill the gaps as if "
+            "they had been observed."
+        )
+    if is_close(weight["likes"], ~known):
+        fail("The weights are upside down: the unknown likes count, the known ones do not.")
+    values = np.unique(weight["likes"][known])
+    if len(values) == 1 and values[0] not in (0, 1) and not weight["likes"][~known].any():
+        fail(
+            f"The known likes have the weight {values[0]:.2f}. To count in full is a weight of 1, "
+            "however many are unknown."
+        )
+    expect_close(weight["likes"], known.astype(float), "The array of the likes' sample weights")
+    expect_close(weight["reposts"], np.ones(len(known)), "The array of the reposts' sample weights")
+    expect_close(filled["reposts"], original["reposts"], "The targets of the reposts")
+    expect_close(filled["likes"][known], original["likes"][known], "The known likes")
+
+
+def unknown_still_nan(targets):
+    return dict(targets), leave_out_unknown(targets)[1]
+
+
+def unknown_for_both(targets):
+    filled, weight = leave_out_unknown(targets)
+    return filled, {"reposts": weight["likes"], "likes": weight["likes"]}
+
+
+def unknown_only_likes(targets):
+    filled, weight = leave_out_unknown(targets)
+    return filled, {"likes": weight["likes"]}
+
+
+def unknown_as_zero(targets):
+    filled, weight = leave_out_unknown(targets)
+    return filled, {name: np.ones_like(weight["likes"]) for name in weight}
+
+
+def unknown_dropped(targets):
+    known = ~np.isnan(targets["likes"])
+    kept = {name: values[known] for name, values in targets.items()}
+    return kept, {name: np.ones(known.sum()) for name in kept}
+
+
+def unknown_upside_down(targets):
+    filled, weight = leave_out_unknown(targets)
+    return filled, weight | {"likes": 1.0 - weight["likes"]}
+
+
+def unknown_in_place(targets):
+    weight = leave_out_unknown(targets)[1]
+    targets["likes"][np.isnan(targets["likes"])] = 0.0
+    return targets, weight
+
+
+def unknown_scaled_up(targets):
+    filled, weight = leave_out_unknown(targets)
+    return filled, weight | {"likes": weight["likes"] / weight["likes"].mean()}
+
+
+def unknown_exchanged(targets):
+    filled, weight = leave_out_unknown(targets)
+    return filled, {"reposts": weight["likes"], "likes": weight["reposts"]}
+
+
+one_head = Exercise(
+    id="18.4",
+    title="Sample weights for one head",
+    statement="""For some headlines the likes were not counted. Write `leave_out_unknown(targets)`:
+
+- `targets` is a dict of two float32 arrays of shape `(n,)`, `"reposts"` and `"likes"`; where the
+  likes are unknown they are NaN;
+- return a pair of dicts with the same two keys, `(targets, sample_weight)`, ready for
+  `fit(x, targets, sample_weight=sample_weight)`. A **sample weight** is a number for each row
+  by which its loss is multiplied;
+- all reposts count in full, known likes count in full, and unknown likes not at all;
+- no loss may become NaN, no row is dropped, and the arrays that came in stay as they were.""",
+    stub="def leave_out_unknown(targets):\n    ...",
+    answer="leave_out_unknown",
+    check=check_unknown,
+    reference=leave_out_unknown,
+    hints=(
+        "Find the known rows first: `~np.isnan(...)`. The weights of the likes follow from them.",
+        "What is 0 times NaN? The target has to be a number, even where it does not count.",
+        "`np.where(known, values, 0.0)` makes a new array. The reposts need weights too: ones.",
+    ),
+    explanation=(
+        "A weight of 0 takes a row out of one loss and leaves it in the other. The number that "
+        "fills the gap has no effect, as long as it is a number."
+    ),
+    wrong=(
+        Wrong(unknown_still_nan, "0 times NaN is NaN"),
+        Wrong(unknown_for_both, "the reposts have lost their weight as well"),
+        Wrong(unknown_only_likes, "lack the key reposts"),
+        Wrong(unknown_as_zero, "as if they had been observed"),
+        Wrong(unknown_dropped, "rows have been dropped"),
+        Wrong(unknown_upside_down, "upside down"),
+        Wrong(unknown_in_place, "They belong to the caller"),
+        Wrong(unknown_scaled_up, "The known likes have the weight 1.25"),
+        Wrong(unknown_exchanged, "exchanged between the two outputs"),
     ),
 )
 
-EXERCISES = (count, start, rewiring, reading)
+EXERCISES = (third_input, per_output, adds_up, one_head)

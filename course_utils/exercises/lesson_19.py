@@ -1,15 +1,14 @@
-"""Exercises of lesson 19, scale out."""
-
-import functools
+"""Exercises of lesson 19, shared layers."""
 
 import numpy as np
 
 from course_utils.exercises.engine import (
     Exercise,
+    Mistake,
     Wrong,
     call,
     describe,
-    expect_shape,
+    expect_close,
     fail,
     is_close,
     to_array,
@@ -17,579 +16,794 @@ from course_utils.exercises.engine import (
 from course_utils.session import import_tensorflow
 
 tf = import_tensorflow()
-
-import keras  # noqa: E402
+import keras  # noqa: E402  (after the quiet import)
 from keras import layers  # noqa: E402
 
-# ---------------------------------------------------------------- 19.1
+# ---------------------------------------------------------------- 12.1
 
 
-def replica_loss(labels, logits, global_batch_size):
-    losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
-    return tf.reduce_sum(losses) / global_batch_size
+def count_parameters(calls):
+    sizes = {name: (inputs, outputs) for name, inputs, outputs in calls}
+    return sum(inputs * outputs + outputs for inputs, outputs in sizes.values())
 
 
-SHARES = ((6, 6), (7, 5), (1, 4, 7), (12,))
+COUNTED = (
+    [("tower", 784, 64), ("tower", 784, 64), ("head", 128, 1)],
+    [("left", 10, 5), ("right", 10, 5), ("head", 5, 1)],
+    [("block", 8, 8), ("block", 8, 8), ("block", 8, 8), ("last", 8, 3)],
+)
 
 
-@functools.cache
-def global_batch():
-    rng = np.random.default_rng(19)
-    return rng.integers(0, 10, 12), rng.normal(scale=2, size=(12, 10)).astype("float32")
+def check_count_parameters(answer):
+    for calls in COUNTED:
+        got = to_array(call(answer, list(calls)), "What it returns")
+        if got.size != 1:
+            fail(f"Expected one whole number, got an array of shape {got.shape}.")
+        truth = count_parameters(calls)
+        if is_close(got.reshape(()), truth, tolerance=1e-9):
+            continue
+        names = [name for name, _, _ in calls]
+        once = {name: (inputs, outputs) for name, inputs, outputs in calls}
+        alone = {name: size for name, size in once.items() if names.count(name) == 1}
+        mistakes = {
+            count_each_call(calls): (
+                "counts a layer again at each of its calls. How many matrices does a layer have "
+                "that is called twice?"
+            ),
+            sum(inputs * outputs for inputs, outputs in once.values()): "leaves out the biases.",
+            count_by_size(calls): (
+                "takes two layers of the same sizes for one. What makes a layer the same layer?"
+            ),
+            sum(inputs * outputs + outputs for inputs, outputs in alone.values()): (
+                "leaves out the layers that are called more than once. Their weights are there "
+                "once."
+            ),
+        }
+        words = mistakes.get(int(got.item()), f"is not right; expected {truth}.")
+        fail(f"For {calls} the answer {describe(got.item())} {words}")
 
 
-def check_replica_loss(answer):
-    results = {sizes: replicas_together(answer, sizes) for sizes in SHARES}
-    labels, logits = map(tf.constant, global_batch())
-    with tf.GradientTape() as tape:
-        tape.watch(logits)
-        mean = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits))
-    gradient = tape.gradient(mean, logits)
-    wrong = [sizes for sizes, (total, _) in results.items() if not is_close(total, mean)]
-    if wrong:
-        report_loss(results, float(mean), wrong)
-    for _, found in results.values():
-        if not is_close(found, gradient):
-            fail("The losses add up to the mean of the batch, and their gradients do not.")
+def count_each_call(calls):
+    return sum(inputs * outputs + outputs for _, inputs, outputs in calls)
 
 
-def replicas_together(answer, sizes):
-    """Return the sum of the replicas' losses and its gradient, traced as strategy.run does."""
-    labels, logits = map(tf.constant, global_batch())
-    shares = list(zip(tf.split(labels, sizes), tf.split(logits, sizes), strict=True))
-
-    @functools.partial(tf.function, autograph=False)
-    def together():
-        total, gradients = 0.0, []
-        for its_labels, its_logits in shares:
-            its_logits = tf.identity(its_logits)
-            with tf.GradientTape() as tape:
-                tape.watch(its_logits)
-                loss = call(answer, its_labels, its_logits, 12)
-                if isinstance(loss, np.ndarray) or not tf.is_tensor(loss):
-                    fail(
-                        f"It returns {describe(loss)}, so no gradient can go back. Compute with "
-                        "TensorFlow and return a tensor."
-                    )
-            check_kind(loss, len(its_labels))
-            gradient = tape.gradient(loss, its_logits)
-            if gradient is None:
-                fail("No gradient goes back from the loss to the logits.")
-            total += loss
-            gradients.append(gradient)
-        return total, tf.concat(gradients, axis=0)
-
-    return [part.numpy() for part in together()]
+def count_without_bias(calls):
+    sizes = {name: (inputs, outputs) for name, inputs, outputs in calls}
+    return sum(inputs * outputs for inputs, outputs in sizes.values())
 
 
-def check_kind(loss, samples):
-    if loss.dtype != tf.float32:
-        fail(f"The loss has the dtype {loss.dtype.name}; expected float32.")
-    if loss.shape == (samples,):
-        fail(
-            f"It returns {samples} numbers, one for each sample. A replica differentiates one "
-            "number: add them up."
-        )
-    if loss.shape != ():
-        fail(f"The loss has the shape {tuple(loss.shape)}; expected one number.")
+def count_by_size(calls):
+    return sum(m * n + n for m, n in {(inputs, outputs) for _, inputs, outputs in calls})
 
 
-def report_loss(results, mean, wrong):
-    (half, _), (uneven, _), (three, _) = (results[sizes] for sizes in SHARES[:3])
-    if wrong == list(SHARES[1:]):
-        fail(
-            "It fits two equal shares only. With 7 and 5 samples, a mean over each share counts "
-            "the samples of the small share more."
-        )
-    if is_close(three, 12 * mean) and is_close(half, 12 * mean):
-        fail("Nothing is divided: together the replicas find 12 times the mean of 12 samples.")
-    if is_close(half, 2 * mean) and not is_close(uneven, 2 * mean):
-        fail(
-            "Each replica takes the mean over its own share. The gradients of the replicas are "
-            "added, so two replicas take a step that is twice as long."
-        )
-    labels, logits = global_batch()
-    probabilities = keras.losses.sparse_categorical_crossentropy(labels, logits)
-    if is_close(half, np.mean(probabilities)):
-        fail(
-            "It takes the logits for probabilities. Keras' functions of the loss need "
-            "from_logits=True."
-        )
-    if is_close(half, 12 / 64 * mean):
-        fail("It divides by 64, whatever the global batch is. Use the argument global_batch_size.")
-    if is_close(half, 144 * mean):
-        fail("It multiplies by the size of the global batch. Divide by it.")
-    fail(
-        "For two replicas with 6 samples each, the losses add up to "
-        f"{float(half) / mean:.3g} times the mean over all 12."
+def count_unshared_only(calls):
+    names = [name for name, _, _ in calls]
+    return sum(m * n + n for name, m, n in calls if names.count(name) == 1)
+
+
+count = Exercise(
+    id="19.1",
+    title="Count parameters under sharing",
+    statement="""Write `count_parameters(calls)`. `calls` is a list with one entry for each call
+of a dense layer: `(name, inputs, outputs)`, a text and two whole numbers. Entries with the same
+name are calls of the same layer; entries with different names are different layers, whatever their
+sizes. Return how many numbers the network learns, weights and biases, as one whole number.
+
+For example, `[("tower", 3, 2), ("tower", 3, 2), ("head", 4, 1)]` is a layer "tower" that is called
+twice, and a layer "head": 8 + 5 = 13.""",
+    stub="def count_parameters(calls):\n    ...",
+    answer="count_parameters",
+    check=check_count_parameters,
+    reference=count_parameters,
+    hints=(
+        "What does a layer make at its first call, and what does it make at its second?",
+        "A dense layer from m to n has m · n + n numbers. Count each name once.",
+        "A dict from the name to (inputs, outputs) keeps one entry a name.",
+    ),
+    explanation=(
+        "The dict keeps one entry a layer, however often the layer is called. Two layers of equal "
+        "sizes have two names, so both count."
+    ),
+    wrong=(
+        Wrong(count_each_call, "again at each of its calls"),
+        Wrong(count_without_bias, "leaves out the biases"),
+        Wrong(count_by_size, "two layers of the same sizes for one"),
+        Wrong(count_unshared_only, "leaves out the layers that are called more than once"),
+    ),
+)
+
+# ---------------------------------------------------------------- 12.2
+
+
+def read_pair(encoder):
+    shape = encoder.inputs[0].shape[1:]
+    left, right = keras.Input(shape), keras.Input(shape)
+    return keras.Model([left, right], [encoder(left), encoder(right)])
+
+
+RNG = np.random.default_rng(12)
+LEFT, RIGHT = RNG.normal(size=(2, 5, 6)).astype("float32")
+
+
+def small_encoder(name="encoder"):
+    return keras.Sequential(
+        [keras.Input((6,)), layers.Dense(4, activation="tanh"), layers.Dense(3)], name=name
     )
 
 
-def own_mean(labels, logits, global_batch_size):
-    return tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits))
+def two_outputs(pair, left, right):
+    """Return what a model makes of two inputs, as two arrays of shape (5, 3)."""
+    outputs = call(pair, [tf.constant(left), tf.constant(right)])
+    return [to_array(output, "An output of the model") for output in outputs]
 
 
-def own_mean_halved(labels, logits, global_batch_size):
-    return own_mean(labels, logits, global_batch_size) / 2
-
-
-def own_sum(labels, logits, global_batch_size):
-    return tf.reduce_sum(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits))
-
-
-def not_summed(labels, logits, global_batch_size):
-    losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
-    return losses / global_batch_size
-
-
-def mean_divided(labels, logits, global_batch_size):
-    return own_mean(labels, logits, global_batch_size) / global_batch_size
-
-
-def loss_as_number(labels, logits, global_batch_size):
-    return float(global_batch_size)
-
-
-def loss_by_64(labels, logits, global_batch_size):
-    return replica_loss(labels, logits, 64)
-
-
-def loss_of_probabilities(labels, logits, global_batch_size):
-    losses = keras.losses.sparse_categorical_crossentropy(labels, logits)
-    return tf.reduce_sum(losses) / global_batch_size
-
-
-def loss_stopped(labels, logits, global_batch_size):
-    return tf.stop_gradient(replica_loss(labels, logits, global_batch_size))
-
-
-loss = Exercise(
-    id="19.1",
-    title="The loss of one replica",
-    statement="""A strategy adds up the gradients of all replicas. Write
-`replica_loss(labels, logits, global_batch_size)`, the number that **one** replica
-differentiates, so that the sum over the replicas is the mean cross-entropy over the global
-batch.
-
-- `labels`: the replica's own share, integers of shape `(n,)`;
-- `logits`: float32 of shape `(n, 10)`;
-- `global_batch_size`: a Python integer, the samples of all replicas together;
-- it returns a float32 tensor with one number, and works inside a `tf.function`.
-
-The shares need not be equal: of 12 samples, one replica may get 7 and the other 5.""",
-    stub="""def replica_loss(labels, logits, global_batch_size):
-    ...""",
-    answer="replica_loss",
-    check=check_replica_loss,
-    reference=replica_loss,
-    hints=(
-        "Write the mean over 12 samples as one sum with a factor in front. Which part of that sum "
-        "can a replica compute alone, and what must it know about the others?",
-        "Two steps: the losses of the samples, from "
-        "tf.nn.sparse_softmax_cross_entropy_with_logits; then one number from them. The size of "
-        "the replica's own share does not appear.",
-        "tf.reduce_sum(losses) / global_batch_size, or tf.nn.compute_average_loss with its "
-        "argument global_batch_size.",
-    ),
-    explanation=(
-        "A mean is a sum with one divisor. The sum can be split in any way; the divisor is the "
-        "number of all samples, on every replica."
-    ),
-    wrong=(
-        Wrong(own_mean, "Each replica takes the mean over its own share"),
-        Wrong(own_mean_halved, "It fits two equal shares only"),
-        Wrong(own_sum, "Nothing is divided"),
-        Wrong(not_summed, "one for each sample"),
-        Wrong(mean_divided, "0.167 times the mean"),
-        Wrong(loss_by_64, "It divides by 64"),
-        Wrong(loss_of_probabilities, "It takes the logits for probabilities"),
-        Wrong(loss_as_number, "so no gradient can go back"),
-        Wrong(loss_stopped, "No gradient goes back from the loss"),
-    ),
-)
-
-# ---------------------------------------------------------------- 19.2
-
-
-def scaled_rate(step, base_rate, base_batch, replica_batch, replicas, warmup_steps):
-    target = base_rate * replica_batch * replicas / base_batch
-    if step >= warmup_steps:
-        return target
-    return base_rate + (target - base_rate) * step / warmup_steps
-
-
-RUNS = (
-    (0.1, 32, 32, 4, 0),
-    (0.1, 32, 32, 4, 20),
-    (0.1, 64, 32, 2, 10),
-    (0.2, 64, 64, 8, 50),
-    (0.05, 256, 64, 2, 8),
-)
-
-
-def check_scaled_rate(answer):
-    for run in RUNS:
-        warmup = run[-1]
-        steps = sorted({0, 1, warmup // 2, max(warmup - 1, 0), warmup, warmup + 1, 3 * warmup + 5})
-        found = {}
-        for step in steps:
-            rate = to_array(call(answer, step, *run), "The rate")
-            if rate.shape != ():
-                fail(f"The rate is {describe(rate)}; expected one number.")
-            found[step] = float(rate.real)
-        if any(
-            not is_close(found[step], scaled_rate(step, *run), tolerance=1e-5) for step in found
-        ):
-            report_rate(run, found)
-
-
-def report_rate(run, found):
-    base_rate, base_batch, replica_batch, replicas, warmup = run
-    target, late = scaled_rate(warmup, *run), found[3 * warmup + 5]
-    case = f"For {run} after `step`, "
-    if not is_close(late, target, tolerance=1e-5):
-        batch = replica_batch * replicas
-        if is_close(late, base_rate * replicas, tolerance=1e-5):
-            fail(
-                case + f"the rate ends at {late:.3g}: it counts the replicas. What counts is how "
-                f"the global batch grew, here from {base_batch} to {batch}."
-            )
-        if is_close(late, base_rate * replica_batch / base_batch, tolerance=1e-5):
-            fail(
-                case + f"the rate ends at {late:.3g}: the batch of one replica is not the global "
-                "batch."
-            )
-        if is_close(late, base_rate * np.sqrt(target / base_rate), tolerance=1e-5):
-            fail(case + f"the rate ends at {late:.3g}: that is the square-root rule.")
-        if is_close(late, base_rate**2 / target, tolerance=1e-5):
-            fail(case + f"the rate ends at {late:.3g}: it shrinks where the batch grows.")
-        if late > target > base_rate and found[warmup] < late:
-            fail(case + "the rate goes on growing after the warm-up.")
-        fail(case + f"the rate ends at {late:.3g}, expected {target:.3g}.")
-    if warmup == 0:
-        fail(case + f"step 0 has {found[0]:.3g}. Without a warm-up it has the full rate already.")
-    if is_close(found[0], target, tolerance=1e-5):
-        fail(case + "there is no warm-up: step 0 has the full rate already.")
-    if is_close(found[0], 0.0):
-        fail(case + "the rate starts from 0. It starts from base_rate, which is known to be safe.")
-    if is_close(found[warmup - 1], target, tolerance=1e-5):
+def check_read_pair(answer):
+    encoder = small_encoder()
+    own = encoder.count_params()
+    try:
+        pair = call(answer, encoder)
+    except Mistake as mistake:
+        if f'The name "{encoder.name}" is used' not in " ".join(str(mistake).split()):
+            raise
         fail(
-            case + f"the full rate comes with step {warmup - 1}, one step too early: step 0 has "
-            f"base_rate, step {warmup} is the first with the full rate."
+            "Keras refuses two layers of one name in a model, so yours has two encoders. "
+            "clone_model and from_config copy the plan of a layer and make new weights. Call the "
+            "encoder itself, twice."
         )
-    if is_close(found[0], base_rate + (target - base_rate) / warmup, tolerance=1e-5):
-        fail(case + "step 0 has gone one part of the way already. It has base_rate.")
-    if all(is_close(found[step], base_rate, tolerance=1e-5) for step in found if step < warmup):
-        fail(case + "the rate stays at base_rate and then jumps. Let it grow in equal parts.")
-    fail(case + "the ends are right, and the rates between them are not on a straight line.")
+    if not isinstance(pair, keras.Model):
+        fail(f"Expected a keras.Model, got {describe(pair)}.")
+    inputs, outputs = getattr(pair, "inputs", None) or [], getattr(pair, "outputs", None) or []
+    if len(inputs) != 2 or len(outputs) != 2:
+        fail(
+            f"Expected a model with two inputs and two outputs, got {len(inputs)} and "
+            f"{len(outputs)}. Give keras.Model two lists."
+        )
+    if isinstance(call(pair, [tf.constant(LEFT), tf.constant(RIGHT)]), dict):
+        fail("The model returns a dict. Give keras.Model a list of two outputs, left and right.")
+    for output in outputs:
+        if tuple(output.shape) != (None, 3):
+            fail(f"Each output should be one vector of the encoder, got {tuple(output.shape)}.")
+    expected = [np.asarray(encoder(LEFT)), np.asarray(encoder(RIGHT))]
+    got = two_outputs(pair, LEFT, RIGHT)
+    right = [is_close(*both) for both in zip(got, expected, strict=True)]
+    if is_close(got[0], got[1]):
+        fail(
+            "Both outputs are the same although the inputs differ: one of the inputs is not read. "
+            "Call the encoder on each of them, and keep what each call returns."
+        )
+    if is_close(got[0], expected[1]) and is_close(got[1], expected[0]):
+        fail("The outputs are swapped: the first should be the vector of the first input.")
+    held = pair.count_params()
+    if held > own and all(right):
+        fail(
+            f"The model holds {held} numbers, the encoder {own}. Copied weights answer alike "
+            "today; after the first training step the copies part. Share the layer, not its values."
+        )
+    if held > own and any(right):
+        fail(
+            f"The model holds {held} numbers, the encoder {own}: one input is read by a copy. "
+            "clone_model and from_config copy the plan of a layer and make new weights."
+        )
+    if held > own:
+        fail(
+            f"The model holds {held} numbers, the encoder {own}, and neither side answers as the "
+            "encoder does. Layers made from one configuration are different layers."
+        )
+    if not all(right):
+        fail(
+            "The two sides share weights, but not those of the encoder that you were given: this "
+            "is a copy of it. Call the encoder itself."
+        )
+    for weight in encoder.trainable_weights:
+        weight.assign(weight * 0.5 + 0.1)
+    expected = [np.asarray(encoder(LEFT)), np.asarray(encoder(RIGHT))]
+    for side, value, truth in zip(
+        ("left", "right"), two_outputs(pair, LEFT, RIGHT), expected, strict=True
+    ):
+        expect_close(value, truth, f"The {side} vector, after a change of the encoder's weights,")
 
 
-def rate_by_replicas(step, base_rate, base_batch, replica_batch, replicas, warmup_steps):
-    return scaled_rate(step, base_rate, 1, 1, replicas, warmup_steps)
+def pair_from_config(encoder):
+    first, second = (type(encoder).from_config(encoder.get_config()) for _ in range(2))
+    first.name, second.name = "first", "second"
+    left, right = keras.Input((6,)), keras.Input((6,))
+    return keras.Model([left, right], [first(left), second(right)])
 
 
-def rate_of_one_replica(step, base_rate, base_batch, replica_batch, replicas, warmup_steps):
-    return scaled_rate(step, base_rate, base_batch, replica_batch, 1, warmup_steps)
+def pair_clone(encoder):
+    twin = keras.models.clone_model(encoder)
+    twin.name = "twin"
+    left, right = keras.Input((6,)), keras.Input((6,))
+    return keras.Model([left, right], [encoder(left), twin(right)])
 
 
-def rate_by_root(step, base_rate, base_batch, replica_batch, replicas, warmup_steps):
-    factor = (replica_batch * replicas / base_batch) ** 0.5
-    return scaled_rate(step, base_rate, 1, factor, 1, warmup_steps)
+def pair_clone_of_one_name(encoder):
+    twin = keras.models.clone_model(encoder)
+    left, right = keras.Input((6,)), keras.Input((6,))
+    return keras.Model([left, right], [encoder(left), twin(right)])
 
 
-def rate_inverted(step, base_rate, base_batch, replica_batch, replicas, warmup_steps):
-    return scaled_rate(step, base_rate, replica_batch, base_batch / replicas, 1, warmup_steps)
+def pair_of_a_dict(encoder):
+    left, right = keras.Input((6,)), keras.Input((6,))
+    return keras.Model([left, right], {"left": encoder(left), "right": encoder(right)})
 
 
-def rate_at_once(step, base_rate, base_batch, replica_batch, replicas, warmup_steps):
-    return base_rate * replica_batch * replicas / base_batch
+def pair_copied_weights(encoder):
+    twin = keras.models.clone_model(encoder)
+    twin.name = "twin"
+    twin.set_weights(encoder.get_weights())
+    left, right = keras.Input((6,)), keras.Input((6,))
+    return keras.Model([left, right], [encoder(left), twin(right)])
 
 
-def rate_from_zero(step, base_rate, base_batch, replica_batch, replicas, warmup_steps):
-    target = base_rate * replica_batch * replicas / base_batch
-    return target if step >= warmup_steps else target * step / warmup_steps
+def pair_of_one_clone(encoder):
+    return read_pair(keras.models.clone_model(encoder))
 
 
-def rate_early(step, base_rate, base_batch, replica_batch, replicas, warmup_steps):
-    target = base_rate * replica_batch * replicas / base_batch
-    if step >= warmup_steps - 1:
-        return target
-    return base_rate + (target - base_rate) * step / (warmup_steps - 1)
+def pair_reads_one(encoder):
+    left, right = keras.Input((6,)), keras.Input((6,))
+    vector = encoder(left)
+    return keras.Model([left, right], [vector, vector])
 
 
-def rate_shifted(step, base_rate, base_batch, replica_batch, replicas, warmup_steps):
-    target = base_rate * replica_batch * replicas / base_batch
-    if step >= warmup_steps:
-        return target
-    return base_rate + (target - base_rate) * (step + 1) / (warmup_steps + 0.5)
+def pair_joined(encoder):
+    left, right = keras.Input((6,)), keras.Input((6,))
+    return keras.Model([left, right], layers.Concatenate()([encoder(left), encoder(right)]))
 
 
-def rate_jumps(step, base_rate, base_batch, replica_batch, replicas, warmup_steps):
-    target = base_rate * replica_batch * replicas / base_batch
-    return target if step >= warmup_steps else base_rate
+def pair_swapped(encoder):
+    left, right = keras.Input((6,)), keras.Input((6,))
+    return keras.Model([left, right], [encoder(right), encoder(left)])
 
 
-def rate_always_from_base(step, base_rate, base_batch, replica_batch, replicas, warmup_steps):
-    target = base_rate * replica_batch * replicas / base_batch
-    return base_rate + (target - base_rate) * min(1, step / max(1, warmup_steps))
-
-
-def rate_unbounded(step, base_rate, base_batch, replica_batch, replicas, warmup_steps):
-    target = base_rate * replica_batch * replicas / base_batch
-    return base_rate + (target - base_rate) * step / warmup_steps if warmup_steps else target
-
-
-rate = Exercise(
+share = Exercise(
     id="19.2",
-    title="Scale the learning rate",
-    statement="""Write `scaled_rate(step, base_rate, base_batch, replica_batch, replicas,
-warmup_steps)`. A network trains well with the rate `base_rate` and batches of `base_batch` on one
-device. It moves to `replicas` devices with `replica_batch` samples each.
+    title="Share an encoder",
+    statement="""Write `read_pair(encoder)`. It takes a Functional or Sequential model from one
+float32 input to one vector, and returns a `keras.Model` from a list of two inputs, left and right,
+to a list of two vectors: what `encoder` makes of the left input, and what it makes of the right
+one. Both sides use the weights of `encoder` itself. `encoder.inputs[0].shape[1:]` is the shape of
+an input without the batch axis.
 
-- The full rate follows the linear rule: it grows as the **global** batch does.
-- Step 0 has `base_rate`. The rate grows by equal parts, and step `warmup_steps` is the first
-  with the full rate, which then stays.
-- With `warmup_steps` equal to 0, every step has the full rate.
-
-All arguments are Python numbers, `step` counts from 0; return one number, a float or a tensor.
-`scaled_rate(5, 0.1, 32, 32, 3, 10)` is 0.2: halfway from 0.1 to 0.3.""",
-    stub="""def scaled_rate(step, base_rate, base_batch, replica_batch, replicas, warmup_steps):
-    ...""",
-    answer="scaled_rate",
-    check=check_scaled_rate,
-    reference=scaled_rate,
+For example, with an encoder of 40 parameters, the model has 40 parameters, and when the encoder
+is trained or changed, both vectors change.""",
+    stub="def read_pair(encoder):\n    ...",
+    answer="read_pair",
+    check=check_read_pair,
+    reference=read_pair,
     hints=(
-        "How large is the global batch now, and how many times the old batch is that? Two "
-        "replicas that share the old batch need no other rate at all.",
-        "The full rate is base_rate * replica_batch * replicas / base_batch. Deal with the steps "
-        "from warmup_steps on first; what remains is a straight line.",
-        "On the line, step / warmup_steps of the way from base_rate to the full rate is done. "
-        "Add that part of the difference to base_rate.",
+        "A model is called like a layer. What happens to its weights at a second call?",
+        "Make two `keras.Input`, and call the same object on each of them.",
+        "`keras.Model` takes a list of inputs and a list of outputs.",
     ),
     explanation=(
-        "k times the samples in a step make k times fewer steps, and k times the rate makes up "
-        "for them. What counts is the global batch; replicas that only share the old batch "
-        "change nothing."
+        "Two calls of one object are two uses of one set of weights. A copy, however it is made, "
+        "has weights of its own."
     ),
     wrong=(
-        Wrong(rate_by_replicas, "it counts the replicas"),
-        Wrong(rate_of_one_replica, "the batch of one replica is not the global batch"),
-        Wrong(rate_by_root, "that is the square-root rule"),
-        Wrong(rate_inverted, "it shrinks where the batch grows"),
-        Wrong(rate_at_once, "there is no warm-up"),
-        Wrong(rate_from_zero, "the rate starts from 0"),
-        Wrong(rate_early, "one step too early"),
-        Wrong(rate_always_from_base, "Without a warm-up it has the full rate already"),
-        Wrong(rate_jumps, "stays at base_rate and then jumps"),
-        Wrong(rate_unbounded, "goes on growing after the warm-up"),
-        Wrong(rate_shifted, "not on a straight line"),
+        Wrong(pair_from_config, "Layers made from one configuration are different layers"),
+        Wrong(pair_clone, "one input is read by a copy"),
+        Wrong(pair_clone_of_one_name, "so yours has two encoders"),
+        Wrong(pair_of_a_dict, "returns a dict"),
+        Wrong(pair_copied_weights, "after the first training step the copies part"),
+        Wrong(pair_of_one_clone, "not those of the encoder that you were given"),
+        Wrong(pair_reads_one, "one of the inputs is not read"),
+        Wrong(pair_joined, "two inputs and two outputs"),
+        Wrong(pair_swapped, "The outputs are swapped"),
     ),
 )
 
-# ---------------------------------------------------------------- 19.3
+# ---------------------------------------------------------------- 12.3
 
 
-class OnDevice(layers.Layer):
-    def __init__(self, layer, device):
-        super().__init__()
-        self.layer = layer
-        self.device = device
-
-    def build(self, input_shape):
-        with tf.device(self.device):
-            self.layer.build(input_shape)
-
-    def call(self, inputs):
-        with tf.device(self.device):
-            return self.layer(inputs)
+def symmetric_head(left, right):
+    distance = keras.ops.abs(left - right)
+    return layers.Dense(1)(distance)
 
 
-class Witness(layers.Dense):
-    """A dense layer that notes the device scope in which it is built and called."""
-
-    def __init__(self, units):
-        super().__init__(units, activation="tanh")
-        self.built_on, self.called_on = [], []
-
-    def build(self, input_shape):
-        self.built_on.append(device_scope())
-        super().build(input_shape)
-
-    def call(self, inputs):
-        self.called_on.append(device_scope())
-        return super().call(inputs)
+def scores(model, first, second):
+    """Return the scores of a model for pairs, as float64 of shape (n,)."""
+    value = call(model, [tf.constant(first), tf.constant(second)])
+    return to_array(value, "The score").astype("float64").reshape(-1)
 
 
-def device_scope():
-    """Return the device asked for, such as "GPU:0", whether or not this machine has it."""
-    if tf.executing_eagerly():
-        return ""  # there a tensor names the device that it really got
-    return tf.zeros(()).device.rpartition("device:")[2]
+def lies_in_unit_interval(*values):
+    return min(map(np.min, values)) >= 0 and max(map(np.max, values)) <= 1
 
 
-def check_on_device(answer):
-    if not (isinstance(answer, type) and issubclass(answer, layers.Layer)):
-        if callable(answer):
-            call(answer, Witness(3), "CPU:0")
-        fail(f"Expected a class derived from layers.Layer, got {describe(answer)}.")
-    # Without this, a TensorFlow that has not run yet would start inside the function that is traced
-    # below, and then it refuses devices that this machine has not.
-    tf.config.list_logical_devices()
-    for device, elsewhere in (("CPU:1", "CPU:0"), ("GPU:0", "CPU:0"), ("CPU:0", "CPU:1")):
-        check_scope(answer, device, elsewhere)
-    check_numbers(answer)
+def stays_there(model, a, b):
+    """Say whether the scores lie between 0 and 1 with far larger weights, too."""
+    before = model.get_weights()
+    model.set_weights([weight + 5 for weight in before])
+    larger = [scores(model, *pair) for pair in ((a, b), (b, a), (a, a), (b, b))]
+    model.set_weights(before)
+    return lies_in_unit_interval(*larger)
 
 
-def check_scope(answer, device, elsewhere):
-    witness = Witness(3)
-    wrapper = call(answer, witness, device)
-
-    @functools.partial(tf.function, autograph=False)
-    def called_elsewhere(x):
-        with tf.device(elsewhere):
-            return call(wrapper, x)
-
-    graph = called_elsewhere.get_concrete_function(tf.TensorSpec((2, 4))).graph
-    result = graph.structured_outputs
-    if not (tf.is_tensor(result) and result.shape == (2, 3)):
-        fail("It does not return what the layer returns.")
-    if not witness.called_on:
-        fail("The layer that it was given is never called.")
-    case = f"Asked for {device}, and called in a scope of {elsewhere}: "
-    computed, made = witness.called_on[-1], [place for place in witness.built_on if place]
-    if {computed, *made} == {"CPU:1"} != {device}:
-        fail(case + "the layer is still on CPU:1. Use the device that is given.")
-    if computed != device and made[-1:] == [device]:
-        fail(case + "the weights are there, and the layer computes elsewhere.")
-    if computed != device:
-        moved = [op for op in graph.get_operations() if op.device.endswith(device)]
-        if moved:
-            fail(case + "only the result is moved there. The layer is built and called elsewhere.")
+def check_symmetric_head(answer):
+    left, right = keras.Input((4,)), keras.Input((4,))
+    score = call(answer, left, right)
+    if not isinstance(score, keras.KerasTensor):
         fail(
-            case + "nothing happens there. A scope counts for what is made or called inside it, "
-            "and __init__ makes no weights and computes nothing."
+            f"Expected a symbolic tensor, got {describe(score)}. Return what your last layer "
+            "returns."
         )
-    if made and made[-1] != device:
+    if tuple(score.shape) != (None, 1):
+        fail(f"The score has the shape {tuple(score.shape)}; expected (None, 1), one a pair.")
+    try:
+        model = keras.Model([left, right], score)
+    except ValueError:
+        fail("The score does not come from `left` and `right`.")
+    a, b = 3 * np.random.default_rng(3).normal(size=(2, 64, 4)).astype("float32")
+    if not model.trainable_weights:
+        fail("There is nothing to learn in this head. End it with a dense layer of one unit.")
+    for weight in model.trainable_weights:  # biases start at 0; here they shall count
+        weight.assign_add(np.full(weight.shape, 0.1, "float32"))
+    ab, ba, aa, bb = (scores(model, *pair) for pair in ((a, b), (b, a), (a, a), (b, b)))
+    if lies_in_unit_interval(ab, ba, aa, bb) and stays_there(model, a, b):
+        fail("All scores lie between 0 and 1. Return the score itself, without an activation.")
+    if is_close(ab, np.full_like(ab, ab[0])):
+        fail("The score is the same for all pairs: it does not look at the vectors.")
+    symmetric = is_close(ab, ba, tolerance=1e-3)
+    additive = is_close(aa + bb, ab + ba, tolerance=1e-3)
+    if not symmetric and additive and is_close(ab + ba, aa + bb) and is_close(aa, bb):
         fail(
-            case + "the layer computes there, and its weights are made elsewhere: they travel at "
-            "each call."
+            "Swapping left and right changes the score: a difference turns its sign. What of it "
+            "stays the same when the two are swapped?"
+        )
+    if not symmetric and additive:
+        fail(
+            "Swapping left and right changes the score, because each side has weights of its own "
+            "in the unit, and no weights at all make this head say 'same': s(a, a) + s(b, b) = "
+            "s(a, b) + s(b, a)."
+        )
+    if not symmetric:
+        fail(
+            "Swapping left and right changes the score. After joining, each place of the joined "
+            "vector has a weight of its own, and a difference that is not made absolute has a "
+            "sign. Build first what both orders have in common."
+        )
+    if additive:
+        fail(
+            "The score is symmetric, but a sum of two sides, so it cannot say 'same': s(a, a) + "
+            "s(b, b) = s(a, b) + s(b, a). The two vectors have to meet in something that is not "
+            "a sum."
         )
 
 
-def check_numbers(answer):
-    plain = layers.Dense(3, activation="tanh")
-    wrapper = call(answer, plain, "CPU:0")
-    x = tf.constant(np.random.default_rng(3).normal(size=(5, 4)).astype("float32"))
-    got = expect_shape(call(wrapper, x), (5, 3), "The result")
-    if not is_close(got, plain(x)):
-        fail("Its result is not that of the layer.")
-    if len(wrapper.trainable_weights) != 2:
-        fail(
-            f"It has {len(wrapper.trainable_weights)} trainable weights, its layer has 2. Keep "
-            "the layer as an attribute, so that Keras finds it."
-        )
-    call(wrapper, x[:2])
-    if len(wrapper.weights) != 2:
-        fail("A second call adds weights.")
-    call(wrapper, keras.Input((4,)))
+def head_joined(left, right):
+    return layers.Dense(1)(layers.Concatenate()([left, right]))
 
 
-class OnDeviceCallOnly(OnDevice):
-    def build(self, input_shape):
-        self.layer.build(input_shape)
+def head_joined_hidden(left, right):
+    x = layers.Dense(16, activation="relu")(layers.Concatenate()([left, right]))
+    return layers.Dense(1)(x)
 
 
-class OnDeviceBuildOnly(OnDevice):
-    def call(self, inputs):
-        return self.layer(inputs)
+def head_signed(left, right):
+    return layers.Dense(1)(left - right)
 
 
-class OnDeviceInInit(OnDevice):
-    def __init__(self, layer, device):
-        super().__init__(layer, device)
-        with tf.device(device):
-            self.layer = layer
-
-    def build(self, input_shape):
-        self.layer.build(input_shape)
-
-    def call(self, inputs):
-        return self.layer(inputs)
+def head_sum(left, right):
+    return layers.Dense(1)(left + right)
 
 
-class OnDeviceResult(OnDeviceInInit):
-    def call(self, inputs):
-        outputs = self.layer(inputs)
-        with tf.device(self.device):
-            return tf.identity(outputs)
+def head_sigmoid(left, right):
+    return layers.Dense(1, activation="sigmoid")(keras.ops.abs(left - right))
 
 
-class OnDeviceFixed(OnDevice):
-    def __init__(self, layer, device):
-        super().__init__(layer, "CPU:1")
+def head_without_weights(left, right):
+    return -keras.ops.sum(keras.ops.square(left - right), axis=1, keepdims=True)
 
 
-class OnDeviceForgets(OnDevice):
-    def call(self, inputs):
-        return inputs
+def head_no_unit(left, right):
+    return keras.ops.abs(left - right)
 
 
-class OnDeviceHidden(OnDevice):
-    def __init__(self, layer, device):
-        layers.Layer.__init__(self)
-        self.hidden = lambda: layer
-        self.device = device
-
-    @property
-    def layer(self):
-        return self.hidden()
-
-
-on_device = Exercise(
+symmetric = Exercise(
     id="19.3",
-    title="Place a layer",
-    statement="""Write the layer `OnDevice(layer, device)`. It wraps a layer that is not built yet,
-and puts it on a device, wherever the wrapper itself is called:
+    title="A symmetric head",
+    statement="""Write `symmetric_head(left, right)`. It takes two symbolic float32 tensors of shape
+(None, 4), the vectors of the two sides, and returns a symbolic tensor of shape (None, 1): the score
+of the pair, without an activation. The head must
 
-- it is called on what `layer` takes, and returns what `layer` returns;
-- the weights of `layer` are made on `device`, and it computes on `device`, also when the call
-  stands in a `tf.device` scope of another device;
-- Keras finds the weights of `layer` in `OnDevice(layer, device).weights`.
+- give the same score when left and right are swapped, whatever its weights are;
+- be able to learn "same": for some vectors a and b, s(a, a) + s(b, b) is not s(a, b) + s(b, a);
+- have weights to learn, such as those of a dense layer of one unit at its end.
 
-`device` is text such as `"CPU:1"`. With it, a `keras.Sequential` can be spread over devices:
-`keras.Sequential([keras.Input((28, 28)), layers.Flatten(), OnDevice(layers.Dense(64), "CPU:0"),
-OnDevice(layers.Dense(10), "CPU:1")])`.""",
-    stub="""class OnDevice(layers.Layer):
-    def __init__(self, layer, device):
-        super().__init__()
-
-    def call(self, inputs):
-        ...""",
-    answer="OnDevice",
-    check=check_on_device,
-    reference=OnDevice,
+Use `layers` and `keras.ops`. There is more than one right answer.""",
+    stub="def symmetric_head(left, right):\n    ...",
+    answer="symmetric_head",
+    check=check_symmetric_head,
+    reference=symmetric_head,
     hints=(
-        "Two things happen at two times: the weights are made, and the layer computes. Where in "
-        "the life of a layer does each happen?",
-        "`__init__` only keeps the layer and the device, as attributes. The weights are made in "
-        "`build(self, input_shape)`, and the computing is in `call`.",
-        "In build: `with tf.device(self.device):`, and inside it self.layer.build(input_shape). "
-        "In call the same scope, around the call of self.layer.",
+        "Which operations on two vectors do not care about the order? Which of them are more than "
+        "a sum of a part from the left and a part from the right?",
+        "The difference turns its sign when the two are swapped. What removes a sign?",
+        "`keras.ops.abs`, then `layers.Dense(1)`.",
     ),
     explanation=(
-        "A device scope counts for what is made or called inside it. Weights made in another "
-        "scope are copied over at each call, which costs more than the layer gains."
+        "|a - b| is |b - a|, whatever comes after it. It is 0 exactly where the two agree, and the "
+        "unit after it says how much each place counts."
     ),
     wrong=(
-        Wrong(OnDeviceCallOnly, "its weights are made elsewhere"),
-        Wrong(OnDeviceBuildOnly, "the layer computes elsewhere"),
-        Wrong(OnDeviceInInit, "nothing happens there"),
-        Wrong(OnDeviceResult, "only the result is moved there"),
-        Wrong(OnDeviceFixed, "the layer is still on CPU:1"),
-        Wrong(OnDeviceForgets, "It does not return what the layer returns"),
-        Wrong(OnDeviceHidden, "so that Keras finds it"),
+        Wrong(head_joined, "no weights at all make this head say 'same'"),
+        Wrong(head_joined_hidden, "each place of the joined vector has a weight of its own"),
+        Wrong(head_signed, "turns its sign"),
+        Wrong(head_sum, "symmetric, but a sum of two sides"),
+        Wrong(head_sigmoid, "without an activation"),
+        Wrong(head_without_weights, "nothing to learn"),
+        Wrong(head_no_unit, "expected (None, 1)"),
     ),
-    seconds=30,
 )
 
-EXERCISES = (loss, rate, on_device)
+# ---------------------------------------------------------------- 12.4
+
+
+def is_shared(pair):
+    ones = [tf.ones([1, *tensor.shape[1:]]) for tensor in pair.inputs]
+    with tf.GradientTape(persistent=True) as tape:
+        left, right = pair(ones)
+    weights = pair.trainable_weights
+    from_left = tape.gradient(left, weights)
+    from_right = tape.gradient(right, weights)
+    return all(gradient is not None for gradient in from_left + from_right)
+
+
+def shared_pair():
+    return read_pair(small_encoder())
+
+
+def shared_layers_pair():
+    """Return a pair without an inner model: two plain layers, each called twice."""
+    first, second = layers.Dense(4, activation="relu"), layers.Dense(3)
+    left, right = keras.Input((6,)), keras.Input((6,))
+    return keras.Model([left, right], [second(first(left)), second(first(right))])
+
+
+def twin_pair():
+    left, right = keras.Input((6,)), keras.Input((6,))
+    return keras.Model([left, right], [small_encoder("one")(left), small_encoder("two")(right)])
+
+
+def copied_pair():
+    return pair_copied_weights(small_encoder())
+
+
+def half_shared_pair():
+    """Return a pair whose first layer is shared and whose last layers are not."""
+    first = layers.Dense(4, activation="relu")
+    left, right = keras.Input((6,)), keras.Input((6,))
+    outputs = [layers.Dense(3)(first(left)), layers.Dense(3)(first(right))]
+    return keras.Model([left, right], outputs)
+
+
+def half_shared_at_the_end():
+    """Return a pair whose last layer is shared and whose first layers are not."""
+    last = layers.Dense(3)
+    left, right = keras.Input((6,)), keras.Input((6,))
+    outputs = [last(layers.Dense(4, activation="relu")(side)) for side in (left, right)]
+    return keras.Model([left, right], outputs)
+
+
+def twins_that_repeat():
+    """Return a pair of two layers, each called twice, but on its own side only."""
+    left, right = keras.Input((6,)), keras.Input((6,))
+    first, second = layers.Dense(6), layers.Dense(6)
+    return keras.Model([left, right], [first(first(left)), second(second(right))])
+
+
+PROVED = (
+    (shared_pair, True, "one encoder called twice", "It says False. Both sides use its weights."),
+    (
+        twin_pair,
+        False,
+        "two encoders",
+        "It says True. Each weight belongs to one side alone.",
+    ),
+    (
+        copied_pair,
+        False,
+        "an encoder and a clone with copied weights",
+        "It says True. The two answer alike now, but a change of one leaves the other as it is. "
+        "Equal values are no proof: which weights does each output depend on?",
+    ),
+    (
+        shared_layers_pair,
+        True,
+        "two plain layers, each called twice, with no model inside",
+        "It says False. Do not count layers: ask which weights each output depends on.",
+    ),
+    (
+        half_shared_pair,
+        False,
+        "a first layer that is shared and last layers that are not",
+        "It says True. Some weights are shared; the question is whether all are.",
+    ),
+    (
+        half_shared_at_the_end,
+        False,
+        "first layers of their own and a last layer that is shared",
+        "It says True. The last layer is shared, but each of the first ones belongs to one side.",
+    ),
+    (
+        twins_that_repeat,
+        False,
+        "two layers, each called twice on its own side",
+        "It says True. Two calls are no proof: both may belong to one side.",
+    ),
+)
+
+
+def check_is_shared(answer):
+    for make, truth, what, says in PROVED:
+        pair = make()
+        before = pair.get_weights()
+        got = call(answer, pair)
+        if not isinstance(got, bool | np.bool_):
+            fail(f"Expected True or False, got {describe(got)}.")
+        if not all(map(np.array_equal, before, pair.get_weights())):
+            fail("Your function leaves the model with other weights than it found. Put them back.")
+        if bool(got) != truth:
+            fail(f"A pair of {what}: {says}")
+
+
+def shared_by_answers(pair):
+    x = np.ones((1, 6), "float32")
+    left, right = pair([x, x])
+    return bool(np.allclose(left, right))
+
+
+def shared_by_layers(pair):
+    return len(pair.layers) == 3
+
+
+def shared_if_any(pair):
+    ones = [tf.ones([1, 6]), tf.ones([1, 6])]
+    with tf.GradientTape(persistent=True) as tape:
+        left, right = pair(ones)
+    weights = pair.trainable_weights
+    both = zip(tape.gradient(left, weights), tape.gradient(right, weights), strict=True)
+    return any(one is not None and other is not None for one, other in both)
+
+
+def shared_by_change(pair):
+    x = np.ones((1, 6), "float32")
+    before = [np.asarray(output) for output in pair([x, x])]
+    for weight in pair.trainable_weights:
+        weight.assign_add(tf.ones_like(weight))
+    after = [np.asarray(output) for output in pair([x, x])]
+    return not any(map(np.array_equal, before, after))
+
+
+def shared_by_last_weight(pair):
+    x = np.ones((1, 6), "float32")
+    weight = pair.trainable_weights[-1]
+    old, before = weight.numpy(), [np.asarray(output) for output in pair([x, x])]
+    weight.assign(old + 1)
+    after = [np.asarray(output) for output in pair([x, x])]
+    weight.assign(old)
+    return not any(map(np.array_equal, before, after))
+
+
+def shared_by_calls(pair):
+    return all(
+        len(layer._inbound_nodes) >= 2
+        for layer in pair.layers
+        if not isinstance(layer, layers.InputLayer)
+    )
+
+
+def shared_never(pair):
+    return False
+
+
+prove = Exercise(
+    id="19.4",
+    title="Prove it",
+    statement="""Write `is_shared(pair)`. It takes a Functional model from two inputs, left and
+right, to two outputs, such as `read_pair` returns. It returns `True` if **every** trainable weight
+of the model has a part in both outputs, else `False`. The model stays as it is: afterwards its
+weights have the values that they had before.
+
+Each input is float32 of shape (batch, n). The first output depends on the left input alone, the
+second on the right one. A proof is not fooled by a copy: an encoder and a clone that holds the same
+values are not shared. `pair.trainable_weights` lists the weights, and `pair.inputs[0].shape` is the
+shape of an input.""",
+    stub="def is_shared(pair):\n    ...",
+    answer="is_shared",
+    check=check_is_shared,
+    reference=is_shared,
+    hints=(
+        "Do not ask whether the two sides answer alike. Ask what each answer depends on.",
+        "Lesson 05: what is the gradient of a result with respect to a weight that has no part in "
+        "it?",
+        "With a persistent tape, take the gradients of the left output and those of the right "
+        "output. None of them may be `None`.",
+    ),
+    explanation=(
+        "A gradient is None where no path leads from a weight to the output. If no gradient is "
+        "None on either side, each weight has a part in both outputs. Values play no role, so "
+        "copies do not deceive, and nothing is changed."
+    ),
+    wrong=(
+        Wrong(shared_by_answers, "Equal values are no proof"),
+        Wrong(shared_by_layers, "Do not count layers"),
+        Wrong(shared_if_any, "the question is whether all are"),
+        Wrong(shared_by_change, "Put them back"),
+        Wrong(shared_by_last_weight, "each of the first ones belongs to one side"),
+        Wrong(shared_by_calls, "Two calls are no proof"),
+        Wrong(shared_never, "Both sides use its weights"),
+        Wrong(lambda pair: True, "Each weight belongs to one side alone"),
+    ),
+)
+
+# ---------------------------------------------------------------- 12.5
+
+
+def tied_autoencoder(size, code_size):
+    inputs = keras.Input((size,))
+    encoder = layers.Dense(code_size, activation="relu")
+    code = encoder(inputs)
+    outputs = keras.ops.einsum("bc,ic->bi", code, encoder.kernel)
+    return keras.Model(inputs, outputs)
+
+
+def tied_by_hand(x, kernel, bias):
+    return tf.matmul(tf.nn.relu(tf.matmul(x, kernel) + bias), kernel, transpose_b=True)
+
+
+def check_tied_autoencoder(answer):
+    size, code_size = 5, 3
+    model = call(answer, size, code_size)
+    if not isinstance(model, keras.Model):
+        fail(f"Expected a keras.Model, got {describe(model)}.")
+    if tuple(getattr(model, "output_shape", None) or model.outputs[0].shape) != (None, size):
+        fail(f"Expected an output of shape (None, {size}), as wide as the input.")
+    shapes = sorted(tuple(weight.shape) for weight in model.trainable_weights)
+    x = tf.constant(RNG.normal(size=(7, size)).astype("float32"))
+    kernels = [w for w in model.trainable_weights if tuple(w.shape) == (size, code_size)]
+    biases = [w for w in model.trainable_weights if tuple(w.shape) == (code_size,)]
+    truth = size * code_size + code_size
+    if not kernels or not biases:
+        fail(
+            f"The model has weights of the shapes {shapes}. Expected a kernel ({size}, "
+            f"{code_size}) and a bias ({code_size},), those of the dense layer that encodes."
+        )
+    biases[0].assign(np.array([0.5, -0.2, 0.3], "float32"))
+    kernel, bias = kernels[0], biases[0]
+    expected = tied_by_hand(x, kernel.numpy(), bias.numpy())
+    alike = is_close(call(model, x), expected)
+    if model.count_params() > truth and not alike:
+        fail(
+            f"The model has {model.count_params()} parameters, expected {truth}: the decoder has a "
+            "kernel of its own. It should multiply by the encoder's."
+        )
+    if model.count_params() > truth:
+        fail(
+            f"The model has {model.count_params()} parameters, expected {truth}. The decoder "
+            "starts with a copy of the encoder's kernel; the first training step parts them."
+        )
+    reshaped = tf.matmul(
+        tf.nn.relu(tf.matmul(x, kernel.numpy()) + bias.numpy()),
+        tf.reshape(kernel.numpy(), (code_size, size)),
+    )
+    if is_close(call(model, x), reshaped):
+        fail(
+            "The decoder reshapes the kernel. A reshape keeps the order of the numbers; the "
+            "decoder needs the two axes exchanged."
+        )
+    if is_close(call(model, x), tied_by_hand(x, kernel.numpy(), np.zeros(3, "float32"))):
+        fail("The bias of the encoder has no part in the output.")
+    linear = tf.matmul(
+        tf.matmul(x, kernel.numpy()) + bias.numpy(), kernel.numpy(), transpose_b=True
+    )
+    if is_close(call(model, x), linear):
+        fail("The code may be negative: the activation of the encoder is missing.")
+    expect_close(call(model, x), expected, "What the model returns")
+    kernel.assign(kernel * 0.5 + 0.1)
+    if not is_close(call(model, x), tied_by_hand(x, kernel.numpy(), bias.numpy())):
+        fail(
+            "When the encoder's kernel changes, the decoder goes on with the old one: it was read "
+            "when the model was built. What must stand in the graph, the value or the variable?"
+        )
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_mean(tf.square(call(model, x) - x))
+    got = tape.gradient(loss, kernel.value)
+    with tf.GradientTape() as tape:
+        value = tf.Variable(kernel.numpy())
+        loss = tf.reduce_mean(tf.square(tied_by_hand(x, value, bias.numpy()) - x))
+    if got is None or not is_close(got, tape.gradient(loss, value)):
+        fail(
+            "The gradient of the kernel is not the sum over its two uses: one of them lets no "
+            "gradient through."
+        )
+
+
+def two_dense(size, code_size):
+    inputs = keras.Input((size,))
+    code = layers.Dense(code_size, activation="relu")(inputs)
+    return keras.Model(inputs, layers.Dense(size)(code))
+
+
+def decoder_with_copy(size, code_size):
+    inputs = keras.Input((size,))
+    encoder = layers.Dense(code_size, activation="relu")
+    decoder = layers.Dense(size, use_bias=False)
+    outputs = decoder(encoder(inputs))
+    decoder.set_weights([encoder.get_weights()[0].T])
+    return keras.Model(inputs, outputs)
+
+
+def transposed_at_once(size, code_size):
+    inputs = keras.Input((size,))
+    encoder = layers.Dense(code_size, activation="relu")
+    code = encoder(inputs)
+    return keras.Model(inputs, keras.ops.matmul(code, keras.ops.transpose(encoder.kernel)))
+
+
+def decoder_reshapes(size, code_size):
+    inputs = keras.Input((size,))
+    encoder = layers.Dense(code_size, activation="relu")
+    code = encoder(inputs)
+    kernel = keras.ops.reshape(encoder.kernel, (code_size, size))
+    return keras.Model(inputs, keras.ops.matmul(code, kernel))
+
+
+def tied_without_activation(size, code_size):
+    inputs = keras.Input((size,))
+    encoder = layers.Dense(code_size)
+    code = encoder(inputs)
+    return keras.Model(inputs, keras.ops.einsum("bc,ic->bi", code, encoder.kernel))
+
+
+def tied_without_gradient(size, code_size):
+    inputs = keras.Input((size,))
+    encoder = layers.Dense(code_size, activation="relu")
+    code = keras.ops.stop_gradient(encoder(inputs))
+    return keras.Model(inputs, keras.ops.einsum("bc,ic->bi", code, encoder.kernel))
+
+
+tied = Exercise(
+    id="19.5",
+    title="A tied autoencoder",
+    statement="""An **autoencoder** is trained to return its input. An encoder makes a short code
+$c$ of the input $x$, a decoder makes the input from the code. In a *tied* one both use one matrix
+$W$:
+
+$$c = \\text{relu}(x \\cdot W + b), \\qquad \\text{output} = c \\cdot W^T$$
+
+Write `tied_autoencoder(size, code_size)`. It takes two whole numbers and returns a Functional model
+from float32 (batch, `size`) to float32 (batch, `size`). Its weights are the kernel $W$ of shape
+(`size`, `code_size`) and the bias $b$ of one dense layer, and nothing else. When $W$ changes, both
+uses change, and gradients flow through both. `layer.kernel` is the matrix of a dense layer that
+was called, and `keras.ops.einsum` takes it as it is.
+
+For example, `tied_autoencoder(784, 32)` has 784 · 32 + 32 = 25,120 parameters.""",
+    stub="def tied_autoencoder(size, code_size):\n    ...",
+    answer="tied_autoencoder",
+    check=check_tied_autoencoder,
+    reference=tied_autoencoder,
+    hints=(
+        "Call one dense layer on the input. The decoder is no layer, but one product of the code "
+        "with `layer.kernel`.",
+        "`keras.ops.transpose(layer.kernel)` computes at once, and its result is a constant. You "
+        "need one function that takes the variable itself and does both, the exchange and the "
+        "product.",
+        "`keras.ops.einsum` names the axes: the code is `bc`, the kernel `ic`, the result `bi`.",
+    ),
+    explanation=(
+        "The variable stands in the graph, so each call reads its present value, and a gradient "
+        "comes from each of its two uses. A transpose before the graph would freeze it."
+    ),
+    wrong=(
+        Wrong(two_dense, "a kernel of its own"),
+        Wrong(decoder_with_copy, "starts with a copy"),
+        Wrong(transposed_at_once, "it was read when the model was built"),
+        Wrong(decoder_reshapes, "needs the two axes exchanged"),
+        Wrong(tied_without_activation, "the activation of the encoder is missing"),
+        Wrong(tied_without_gradient, "not the sum over its two uses"),
+    ),
+)
+
+EXERCISES = (count, share, symmetric, prove, tied)

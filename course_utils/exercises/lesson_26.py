@@ -1,0 +1,765 @@
+"""Exercises of lesson 26, Residual blocks."""
+
+import numpy as np
+
+from course_utils.exercises.engine import (
+    Exercise,
+    Wrong,
+    call,
+    describe,
+    expect_shape,
+    fail,
+    is_close,
+    to_array,
+    without_warnings,
+)
+from course_utils.exercises.layer_checks import expect_class, random_batch, run_layer
+from course_utils.session import import_tensorflow
+
+tf = import_tensorflow()
+import keras  # noqa: E402
+from keras import layers, ops  # noqa: E402
+
+from course_utils.builders.residual import DNNResidual  # noqa: E402
+
+
+def randomise(layer):
+    """Give all weights random values; return (kernel, bias) of each dense layer, in order."""
+    rng, dense = np.random.default_rng(1), []
+    for weight in layer.weights:
+        value = rng.normal(size=tuple(weight.shape)).astype(np.float32) / 2
+        weight.assign(value)
+        if value.ndim == 2:
+            dense.append((value, np.zeros(value.shape[1], np.float32)))
+        elif value.ndim == 1 and dense:
+            dense[-1] = (dense[-1][0], value)
+    return dense
+
+
+def main_path(x, dense):
+    for kernel, bias in dense:
+        x = np.maximum(x @ kernel + bias, 0)
+    return x
+
+
+def affine(x, one):
+    return x @ one[0] + one[1]
+
+
+# ---------------------------------------------------------------- 16.1
+
+
+class ProjectedDNN(layers.Layer):
+    def __init__(self, depth, neurons):
+        super().__init__()
+        self.neurons, self.projection = neurons, None
+        self.hidden = [layers.Dense(neurons, activation="relu") for _ in range(depth)]
+
+    def build(self, input_shape):
+        if input_shape[-1] != self.neurons:
+            self.projection = layers.Dense(self.neurons)
+
+    def call(self, inputs):
+        x = inputs
+        for layer in self.hidden:
+            x = layer(x)
+        shortcut = inputs if self.projection is None else self.projection(inputs)
+        return shortcut + x
+
+
+UNEQUAL = {
+    "ncompatible shapes": "With 5 numbers coming in and 4 neurons, the two paths do not add. The "
+    "shortcut needs a projection where the widths differ.",
+}
+
+
+@without_warnings
+def check_projected(answer):
+    expect_class(answer, layers.Layer, "ProjectedDNN")
+    depth, neurons = 3, 4
+    for width in (5, 4, 1):
+        x = random_batch(6, width)
+        layer = call(answer, depth, neurons)
+        what = f"ProjectedDNN(3, 4) on a batch of shape (6, {width})"
+        first = expect_shape(run_layer(layer, x, says=UNEQUAL), (6, neurons), what)
+        if not is_close(run_layer(layer, x), first):
+            fail(
+                "Called twice on one batch, it answers differently: it makes layers anew at each "
+                "call. Make them in __init__ or in build."
+            )
+        dense = randomise(layer)
+        got = to_array(run_layer(layer, x), what)
+        if width == neurons:
+            check_identity(got, x, dense, depth)
+        else:
+            check_projection(got, x, dense, depth, width)
+
+
+def check_identity(got, x, dense, depth):
+    if len(dense) > depth:
+        fail(
+            "With 4 numbers coming in and 4 neurons it projects too: it has "
+            f"{len(dense)} matrices, expected {depth}. Where the widths are equal, the shortcut is "
+            "the inputs."
+        )
+    if not is_close(got, x + main_path(x, dense)):
+        report_sum(got, x, main_path(x, dense))
+
+
+def report_sum(got, shortcut, path):
+    """Fail with what is known about a result that is not shortcut + path."""
+    if is_close(got, np.maximum(shortcut + path, 0)):
+        fail("There is a ReLU after the sum. Here the block ends with the sum.")
+    if is_close(got, path):
+        fail("It returns the main path alone: the shortcut is not added.")
+    fail("Where the widths are equal, the result is not the inputs plus the main path.")
+
+
+def check_projection(got, x, dense, depth, width):
+    first = [one for one in dense if one[0].shape[0] == width]
+    others = [one for one in dense if one[0].shape[0] != width]
+    if len(dense) == depth and len(first) == 1:
+        fail(
+            f"With {width} coming in and 4 neurons there is no projection. A width of 1 is "
+            "stretched by broadcasting, so the sum raises no error."
+            if width == 1
+            else f"With {width} coming in and 4 neurons, there is no layer for the shortcut."
+        )
+    if len(first) == 1 and len(others) == depth:
+        fail(
+            "The projection is on the main path: the first hidden layer works on projected "
+            "numbers. Both paths start from the inputs, and only the shortcut is projected."
+        )
+    if len(first) != 2 or len(others) != depth - 1:
+        shapes = [one[0].shape for one in dense]
+        fail(f"Its matrices have the shapes {shapes}; expected {depth} for the main path and one.")
+    for start, projection in (first, first[::-1]):
+        path, shortcut = main_path(x, [start, *others]), affine(x, projection)
+        if is_close(got, path + shortcut):
+            return
+        if is_close(got, path + np.maximum(shortcut, 0)):
+            fail(
+                "The projection has an activation, so nothing below 0 gets through the shortcut. "
+                "It has to hand on what came in, as well as other widths allow."
+            )
+        if is_close(got, np.maximum(path + shortcut, 0)):
+            fail("There is a ReLU after the sum. Here the block ends with the sum.")
+    fail("The result is not projection of the inputs + main path of the inputs.")
+
+
+class ProjectedOnMainPath(ProjectedDNN):
+    def call(self, inputs):
+        x = shortcut = inputs if self.projection is None else self.projection(inputs)
+        for layer in self.hidden:
+            x = layer(x)
+        return shortcut + x
+
+
+class ProjectedActivated(ProjectedDNN):
+    def build(self, input_shape):
+        if input_shape[-1] != self.neurons:
+            self.projection = layers.Dense(self.neurons, activation="relu")
+
+
+class ProjectedAlways(ProjectedDNN):
+    def build(self, input_shape):
+        self.projection = layers.Dense(self.neurons)
+
+
+class ProjectedNever(ProjectedDNN):
+    def build(self, input_shape):
+        pass
+
+
+class ProjectedNotForOne(ProjectedDNN):
+    def build(self, input_shape):
+        if input_shape[-1] not in (1, self.neurons):
+            self.projection = layers.Dense(self.neurons)
+
+
+class ProjectedReluAfterSum(ProjectedDNN):
+    def call(self, inputs):
+        return ops.maximum(super().call(inputs), 0)
+
+
+class ProjectedInCall(ProjectedDNN):
+    def build(self, input_shape):
+        pass
+
+    def call(self, inputs):
+        x = inputs
+        for layer in self.hidden:
+            x = layer(x)
+        shortcut = inputs
+        if inputs.shape[-1] != self.neurons:
+            shortcut = layers.Dense(self.neurons)(inputs)
+        return shortcut + x
+
+
+projected = Exercise(
+    id="26.1",
+    title="A projection shortcut",
+    statement="""Write the class `ProjectedDNN`, a dense residual block for inputs of any width.
+`ProjectedDNN(depth, neurons)` is called on float32 `(batch, n)` and returns float32
+`(batch, neurons)`: shortcut + main path.
+
+- The main path is `depth` dense layers with `neurons` units and ReLU; the first of them works on
+  the inputs.
+- Where `n` equals `neurons`, the shortcut is the inputs, and there are no other weights.
+- Where not, also for `n = 1`, the shortcut is a projection of the inputs: a dense layer with
+  `neurons` units and no activation.
+- Each block is used with one `n` only. Nothing comes after the sum.""",
+    stub="""class ProjectedDNN(layers.Layer):
+    def __init__(self, depth, neurons):
+        super().__init__()
+
+    def call(self, inputs):
+        ...""",
+    answer="ProjectedDNN",
+    check=check_projected,
+    reference=ProjectedDNN,
+    hints=(
+        "Whether a projection is needed depends on the width of the inputs. Which of a layer's "
+        "methods is told the shape before the first call?",
+        "In build, compare input_shape[-1] with the number of neurons, and make the projection or "
+        "leave it None. In call, keep two names: one for the main path, one for the shortcut.",
+        "shortcut = inputs if self.projection is None else self.projection(inputs), and at the end "
+        "return shortcut + x.",
+    ),
+    explanation=(
+        "Both paths start from the inputs. The projection is linear, so that the shortcut hands on "
+        "negative numbers too, and exists only where the widths differ."
+    ),
+    wrong=(
+        Wrong(ProjectedOnMainPath, "The projection is on the main path"),
+        Wrong(ProjectedActivated, "The projection has an activation"),
+        Wrong(ProjectedAlways, "it projects too"),
+        Wrong(ProjectedNever, "The shortcut needs a projection"),
+        Wrong(ProjectedNotForOne, "stretched by broadcasting"),
+        Wrong(ProjectedReluAfterSum, "There is a ReLU after the sum"),
+        Wrong(ProjectedInCall, "it makes layers anew at each call"),
+    ),
+)
+
+# ---------------------------------------------------------------- 16.2
+
+
+class Tower(keras.Model):
+    def __init__(self, rounds, neurons, shared=False):
+        super().__init__()
+        self.first = layers.Dense(neurons, activation="relu")
+        if shared:
+            self.blocks = [DNNResidual(2, neurons)] * rounds
+        else:
+            self.blocks = [DNNResidual(2, neurons) for _ in range(rounds)]
+        self.answer = layers.Dense(1)
+
+    def call(self, inputs, training=None):
+        x = self.first(inputs)
+        for block in self.blocks:
+            x = block(x)
+        return self.answer(x)
+
+
+@without_warnings
+def check_tower(answer):
+    expect_class(answer, keras.Model, "Tower")
+    for rounds, shared in ((5, False), (2, False), (2, True), (5, True)):
+        check_one_tower(answer, rounds, shared)
+
+
+def check_one_tower(answer, rounds, shared):
+    neurons, x = 4, random_batch(6, 3)
+    made = f"Tower({rounds}, 4, shared={shared})"
+    model = call(answer, rounds, neurons, shared)
+    first = expect_shape(run_layer(model, x), (6, 1), f"{made} on a batch of shape (6, 3)")
+    if not is_close(run_layer(model, x), first):
+        fail("Called twice on one batch, it answers differently: call makes layers anew.")
+    dense = randomise(model)
+    starts = [one for one in dense if one[0].shape == (3, neurons)]
+    squares = [one for one in dense if one[0].shape == (neurons, neurons)]
+    ends = [one for one in dense if one[0].shape == (neurons, 1)]
+    if len(starts) != 1 or len(ends) != 1 or not squares:
+        fail(
+            f"After a call on 3 numbers, the matrices of {made} have the shapes "
+            f"{[one[0].shape for one in dense]}. Expected (3, 4) of the first layer, (4, 4) of "
+            "the blocks, (4, 1) of the last."
+        )
+    blocks = [squares[place : place + 2] for place in range(0, len(squares), 2)]
+    expect_blocks(len(blocks), rounds, shared, made)
+    got = to_array(run_layer(model, x))
+
+    def tower(how_often):
+        y = main_path(x, starts)
+        for block in blocks * how_often if shared else blocks:
+            y = y + main_path(y, block)
+        return affine(y, ends[0])
+
+    right = rounds if shared else 1
+    if is_close(got, tower(right)):
+        return
+    if shared:
+        for other in range(rounds + 3):
+            if other != rounds and is_close(got, tower(other)):
+                report_rounds(made, other, rounds)
+    fail(
+        f"{made} has the right weights and answers with other numbers than the row: dense with "
+        "ReLU, the blocks, dense without activation."
+    )
+
+
+def report_rounds(made, other, rounds):
+    if other == 3:
+        fail(f"{made} calls the block three times, whatever the argument says.")
+    times = "once" if other == 1 else f"{other} times"
+    fail(f"{made} calls the block {times}, expected {rounds} times. Which numbers has your range?")
+
+
+def expect_blocks(found, rounds, shared, made):
+    """Check how many blocks a tower has."""
+    if shared and found == rounds:
+        fail(f"{made} has {found} blocks of its own; expected one that is called in each round.")
+    if shared and found != 1:
+        fail(f"{made} has the weights of {found} blocks; expected those of one.")
+    if not shared and found == 1:
+        fail(
+            f"{made} has the weights of one block only. [block] * n is one block n times, and so "
+            "is a loop over one attribute."
+        )
+    if not shared and found == 3:
+        fail(f"{made} has three blocks, whatever the argument says.")
+    if not shared and found != rounds:
+        fail(f"{made} has {found} blocks, expected {rounds}. Which numbers has your range?")
+
+
+class TowerShort(Tower):
+    def __init__(self, rounds, neurons, shared=False):
+        super().__init__(rounds, neurons, shared)
+        self.blocks = [DNNResidual(2, neurons) for _ in range(1, rounds)]
+
+
+class TowerAlwaysShared(Tower):
+    def __init__(self, rounds, neurons, shared=False):
+        super().__init__(rounds, neurons, shared=True)
+
+
+class TowerNeverShared(Tower):
+    def __init__(self, rounds, neurons, shared=False):
+        super().__init__(rounds, neurons, shared=False)
+
+
+class TowerOfThree(Tower):
+    def __init__(self, rounds, neurons, shared=False):
+        super().__init__(3, neurons, shared)
+
+
+class TowerSharedShort(Tower):
+    def call(self, inputs, training=None):
+        x = self.first(inputs)
+        blocks = self.blocks
+        if len(blocks) > 1 and blocks[0] is blocks[1]:
+            blocks = blocks[1:]
+        for block in blocks:
+            x = block(x)
+        return self.answer(x)
+
+
+class TowerInCall(Tower):
+    def __init__(self, rounds, neurons, shared=False):
+        super().__init__(rounds, neurons, shared)
+        self.neurons = neurons
+
+    def call(self, inputs, training=None):
+        x = self.first(inputs)
+        for _ in self.blocks:
+            x = DNNResidual(2, self.neurons)(x)
+        return self.answer(x)
+
+
+class TowerActivated(Tower):
+    def call(self, inputs, training=None):
+        return ops.maximum(super().call(inputs), 0)
+
+
+tower = Exercise(
+    id="26.2",
+    title="Depth as an argument",
+    statement="""Write the class `Tower`, a `keras.Model`. `Tower(rounds, neurons, shared=False)` is
+called on float32 `(batch, n)` and returns float32 `(batch, 1)`:
+
+- a dense layer with `neurons` units and ReLU;
+- `rounds` rounds of `DNNResidual(2, neurons)`. With `shared=False` each round has a block of its
+  own, with `shared=True` all rounds call one block. `rounds` is at least 1;
+- a dense layer with 1 unit and no activation.
+
+`DNNResidual` is the class of this lesson. Make the blocks in the order of their calls.""",
+    stub="""class Tower(keras.Model):
+    def __init__(self, rounds, neurons, shared=False):
+        super().__init__()
+
+    def call(self, inputs, training=None):
+        ...""",
+    answer="Tower",
+    check=check_tower,
+    reference=Tower,
+    hints=(
+        "All layers are made in __init__, and call only goes through them. A list can hold the "
+        "blocks in both cases.",
+        "How does a list look that holds one block n times, and one that holds n blocks? The loop "
+        "in call is the same for both.",
+        "self.blocks = [DNNResidual(2, neurons)] * rounds if shared else [DNNResidual(2, neurons) "
+        "for _ in range(rounds)]; then `for block in self.blocks: x = block(x)`.",
+    ),
+    explanation=(
+        "`range(rounds)` has as many numbers as there are rounds. `[block] * rounds` holds one "
+        "block several times, a list comprehension makes a new one each time."
+    ),
+    wrong=(
+        Wrong(TowerShort, "has 4 blocks, expected 5"),
+        Wrong(TowerAlwaysShared, "has the weights of one block only"),
+        Wrong(TowerNeverShared, "has 2 blocks of its own"),
+        Wrong(TowerOfThree, "has three blocks, whatever the argument says"),
+        Wrong(TowerSharedShort, "calls the block once, expected 2 times"),
+        Wrong(TowerInCall, "call makes layers anew"),
+        Wrong(TowerActivated, "answers with other numbers"),
+    ),
+    seconds=40,
+)
+
+# ---------------------------------------------------------------- 16.3
+
+
+def count_parameters(channels, filters, depth, blocks, shared):
+    def convolution(size, before):
+        return size * size * before * filters + filters
+
+    def block(before):
+        main_path = convolution(3, before) + (depth - 1) * convolution(3, filters)
+        return main_path + (convolution(1, before) if before != filters else 0)
+
+    if shared:
+        return block(channels)
+    return block(channels) + (blocks - 1) * block(filters)
+
+
+CHAINS = (
+    (30, 32, 2, 1, False),
+    (32, 32, 1, 1, False),
+    (32, 32, 2, 3, False),
+    (16, 16, 3, 4, True),
+    (30, 32, 2, 3, False),
+    (1, 8, 3, 2, False),
+)
+
+
+def check_count(answer):
+    for chain in CHAINS:
+        got = to_array(call(answer, *chain), "The count")
+        if got.shape != ():
+            fail(f"The count is {describe(got)}; expected one number.")
+        if not is_close(got, count_parameters(*chain), tolerance=1e-9):
+            report_count(chain, got)
+
+
+def report_count(chain, got):
+    channels, filters, depth, blocks, shared = chain
+    right = count_parameters(*chain)
+    own = blocks if not shared else 1
+    where = f"For {chain} it says {int(got) if np.isfinite(got) else got}. "
+    projection = (channels + 1) * filters
+    if is_close(got, right - own * depth * filters - (channels != filters) * filters):
+        fail(where + "The biases are missing: each filter has one.")
+    if channels != filters and is_close(got, right - projection):
+        fail(
+            where + "That is the main path alone. The channels differ, and the shortcut of this "
+            "block has weights."
+        )
+    if shared and is_close(got, blocks * right):
+        fail(where + "It counts a shared block once for each call. How often do its weights exist?")
+    if channels == filters and is_close(got, right + own * projection):
+        fail(where + "It counts a projection where the channels are equal, and there is none.")
+    if channels != filters and is_close(got, blocks * count_parameters(*chain[:3], 1, False)):
+        fail(
+            where + "It takes all blocks for copies of the first. What reaches the second has "
+            "another number of channels."
+        )
+    if is_close(got, count_parameters(filters, *chain[1:]) + (channels != filters) * projection):
+        fail(where + "It takes the first convolution for one on `filters` channels.")
+    fail(where + f"That is {abs(int(got - right))} off. Count one block first, layer by layer.")
+
+
+def count_no_bias(channels, filters, depth, blocks, shared):
+    block = 9 * channels * filters + (depth - 1) * 9 * filters * filters
+    block += channels * filters if channels != filters else 0
+    rest = 0 if shared else (blocks - 1) * depth * 9 * filters * filters
+    return block + rest
+
+
+def count_main_path_only(channels, filters, depth, blocks, shared):
+    total = count_parameters(channels, filters, depth, blocks, shared)
+    return total - ((channels + 1) * filters if channels != filters else 0)
+
+
+def count_calls(channels, filters, depth, blocks, shared):
+    return count_parameters(channels, filters, depth, 1, False) + (blocks - 1) * count_parameters(
+        filters, filters, depth, 1, False
+    )
+
+
+def count_always_projected(channels, filters, depth, blocks, shared):
+    own = 1 if shared else blocks
+    total = count_parameters(channels, filters, depth, blocks, shared)
+    return total + (own * (channels + 1) * filters if channels == filters else 0)
+
+
+def count_copies(channels, filters, depth, blocks, shared):
+    own = 1 if shared else blocks
+    return own * count_parameters(channels, filters, depth, 1, False)
+
+
+def count_first_as_others(channels, filters, depth, blocks, shared):
+    projection = (channels + 1) * filters if channels != filters else 0
+    return count_parameters(filters, filters, depth, blocks, shared) + projection
+
+
+count = Exercise(
+    id="26.3",
+    title="Count parameters",
+    statement="""A chain of `blocks` convolutional blocks starts from an image with `channels`
+channels. Each block is a `CNNResidual(depth, filters)` of this lesson: `depth` convolutions of
+3 × 3 with bias, and a projection of 1 × 1 with bias where it needs one. With `shared=True` all
+of them are one block; then `channels` equals `filters`.
+
+Write `count_parameters(channels, filters, depth, blocks, shared)`. It takes four whole numbers, at
+least 1, and a bool, and returns the number of parameters of the chain. Count with arithmetic; no
+layer is needed. For `(30, 32, 2, 1, False)` it is 18912.""",
+    stub="""def count_parameters(channels, filters, depth, blocks, shared):
+    ...""",
+    answer="count_parameters",
+    check=check_count,
+    reference=count_parameters,
+    hints=(
+        "One convolution of 3 × 3 from a to b channels has 9 · a · b weights and b biases. Which "
+        "convolutions of a block do not start from `filters` channels?",
+        "The first convolution and the projection start from what comes in; the other convolutions "
+        "from `filters`. The second block gets `filters` channels, so it has no projection.",
+        "Write an inner function for one block that takes the channels before it. The chain is "
+        "block(channels), and without sharing (blocks - 1) times block(filters) more.",
+    ),
+    explanation=(
+        "Only the first block sees the channels of the image, so only it can have a projection. "
+        "Sharing leaves one block to count, however often it is called."
+    ),
+    wrong=(
+        Wrong(count_no_bias, "The biases are missing"),
+        Wrong(count_main_path_only, "That is the main path alone"),
+        Wrong(count_calls, "It counts a shared block once for each call"),
+        Wrong(count_always_projected, "It counts a projection where the channels are equal"),
+        Wrong(count_copies, "It takes all blocks for copies of the first"),
+        Wrong(count_first_as_others, "It takes the first convolution for one on"),
+    ),
+)
+
+# ---------------------------------------------------------------- 16.4
+
+
+class PaddedDNN(layers.Layer):
+    def __init__(self, depth, neurons):
+        super().__init__()
+        self.neurons = neurons
+        self.hidden = [layers.Dense(neurons, activation="relu") for _ in range(depth)]
+
+    def call(self, inputs):
+        missing = self.neurons - inputs.shape[-1]
+        if missing < 0:
+            raise ValueError(f"expected at most {self.neurons} numbers, got {inputs.shape[-1]}")
+        inputs = x = keras.ops.pad(inputs, [[0, 0], [0, missing]])
+        for layer in self.hidden:
+            x = layer(x)
+        return inputs + x
+
+    def build(self, input_shape):
+        for layer in self.hidden:
+            layer.build((None, self.neurons))
+
+
+ANOTHER_WIDTH = {
+    "expected axis -1": "Its first call had 5 numbers a row. Called with another width, a layer "
+    "that was built for 5 refuses. All layers of the block must see the same width each time.",
+    "atrix size-incompatible": "Its first call had 5 numbers a row. A later one with another width "
+    "does not fit a matrix that was made for 5.",
+    "ncompatible shapes": "The two paths do not add: the shortcut is not as wide as the main path.",
+    "umpy": "It works on arrays and fails on a symbolic tensor: NumPy cannot read that one. Use "
+    "keras.ops.",
+}
+
+
+@without_warnings
+def check_padded(answer):
+    expect_class(answer, layers.Layer, "PaddedDNN")
+    depth, neurons, dense = 2, 8, None
+    layer = call(answer, depth, neurons)
+    for width in (5, 8, 1, 3):
+        x = random_batch(6, width)
+        what = f"the block, called on a batch of shape (6, {width}),"
+        expect_shape(run_layer(layer, x, says=ANOTHER_WIDTH), (6, neurons), what)
+        if dense is None:
+            dense = randomise(layer)
+            shapes = [one[0].shape for one in dense]
+            if shapes != [(neurons, neurons)] * depth:
+                fail(
+                    f"After a call on 5 numbers a row, its matrices have the shapes {shapes}. A "
+                    "block that takes any width has no weights for one of them: expected two of "
+                    "(8, 8)."
+                )
+        check_padding(to_array(run_layer(layer, x)), x, dense, neurons)
+    if len(layer.weights) != 2 * depth:
+        fail("It has more weights after calls with other widths. Nothing is to be added.")
+    check_too_wide(layer, random_batch(6, neurons + 1))
+    run_layer(layer, keras.Input((5,)), says=ANOTHER_WIDTH)
+
+
+def check_padding(got, x, dense, neurons):
+    missing = neurons - x.shape[1]
+
+    def block(filled, shortcut=None):
+        return (filled if shortcut is None else shortcut) + main_path(filled, dense)
+
+    right = np.pad(x, [(0, 0), (0, missing)])
+    if is_close(got, block(right)):
+        return
+    if is_close(got, main_path(right, dense)):
+        fail("It returns the main path alone: the shortcut is not added.")
+    if is_close(got, block(np.pad(x, [(0, 0), (missing, 0)]))):
+        fail("The zeros stand before the numbers; they belong behind them.")
+    tiled = np.tile(x, (1, neurons))[:, :neurons]
+    if is_close(got, block(tiled)) or is_close(got, block(right, tiled)):
+        fail("The row is filled up with its own numbers again. Fill it up with zeros.")
+    if x.shape[1] == 1 and is_close(got, block(right, x)):
+        fail(
+            "With a width of 1 the shortcut is not filled up: the sum stretches it by broadcasting."
+        )
+    fail(
+        f"On {x.shape[1]} numbers a row, the result is not: the row filled up with zeros, plus "
+        "the main path of that."
+    )
+
+
+def check_too_wide(layer, x):
+    try:
+        layer(x)
+    except ValueError:
+        return
+    except Exception as error:
+        fail(f"With 9 numbers for 8 neurons it raises {type(error).__name__}, not ValueError.")
+    fail("With 9 numbers for 8 neurons it answers all the same. Raise a ValueError.")
+
+
+class PaddedByProjection(ProjectedDNN):
+    pass
+
+
+class PaddedShortcutOnly(PaddedDNN):
+    def build(self, input_shape):
+        pass
+
+    def call(self, inputs):
+        x = inputs
+        for layer in self.hidden:
+            x = layer(x)
+        return ops.pad(inputs, [[0, 0], [0, self.neurons - inputs.shape[-1]]]) + x
+
+
+class PaddedMainPathOnly(PaddedDNN):
+    def call(self, inputs):
+        x = ops.pad(inputs, [[0, 0], [0, self.neurons - inputs.shape[-1]]])
+        for layer in self.hidden:
+            x = layer(x)
+        return inputs + x
+
+
+class PaddedBefore(PaddedDNN):
+    def call(self, inputs):
+        missing = self.neurons - inputs.shape[-1]
+        return super().call(ops.pad(inputs, [[0, 0], [missing, 0]]))
+
+
+class PaddedRepeated(PaddedDNN):
+    def call(self, inputs):
+        filled = ops.concatenate([inputs] * self.neurons, axis=-1)[:, : self.neurons]
+        return super().call(filled)
+
+
+class PaddedCut(PaddedDNN):
+    def call(self, inputs):
+        return super().call(inputs[:, : self.neurons])
+
+
+class PaddedNewLayers(PaddedDNN):
+    def call(self, inputs):
+        if inputs.shape[-1] != self.neurons:
+            self.projection = layers.Dense(self.neurons)
+            inputs = self.projection(inputs)
+        return super().call(inputs)
+
+
+class PaddedInNumpy(PaddedDNN):
+    def call(self, inputs):
+        missing = self.neurons - inputs.shape[-1]
+        if missing < 0:
+            raise ValueError("too wide")
+        return super().call(ops.convert_to_tensor(np.pad(inputs, [(0, 0), (0, missing)])))
+
+
+padded = Exercise(
+    id="26.4",
+    title="A block that survives a change of width",
+    statement="""In the usual network, the dense block is called on 32 numbers first, and twice on
+its own 64. Write a block that can do this without another layer before it.
+
+`PaddedDNN(depth, neurons)` is a layer. It is called on float32 `(batch, n)` and returns float32
+`(batch, neurons)`; **one and the same block** takes a different `n`, from 1 to `neurons`, at each
+call:
+
+- rows shorter than `neurons` are filled up with zeros behind their numbers;
+- the filled rows go both ways: to the main path, `depth` dense layers with `neurons` units and
+  ReLU, and to the sum;
+- its only weights are those of the main path, whatever it is called on;
+- for `n` above `neurons` it raises a `ValueError`.
+
+It must also work on a placeholder, `keras.Input((5,))`.""",
+    stub="""class PaddedDNN(layers.Layer):
+    def __init__(self, depth, neurons):
+        super().__init__()
+
+    def call(self, inputs):
+        ...""",
+    answer="PaddedDNN",
+    check=check_padded,
+    reference=PaddedDNN,
+    hints=(
+        "What has weights is built for one width. So the width has to be made right before any "
+        "layer sees the rows, by something without weights.",
+        "inputs.shape[-1] is a Python number, also on a placeholder. The number of missing places "
+        "goes behind the last axis, and no place goes before it.",
+        "Begin call with: inputs = x = keras.ops.pad(inputs, [[0, 0], [0, "
+        "self.neurons - inputs.shape[-1]]]). The rest is DNNResidual. Check for a "
+        "negative difference first.",
+    ),
+    explanation=(
+        "Zeros need no weights, so nothing in the block depends on the width that comes in. The "
+        'paper of 2015 calls this shortcut "option A"; projections are its options B and C.'
+    ),
+    wrong=(
+        Wrong(PaddedByProjection, "A block that takes any width has no weights for one of them"),
+        Wrong(PaddedShortcutOnly, "A block that takes any width has no weights for one of them"),
+        Wrong(PaddedMainPathOnly, "the shortcut is not as wide as the main path"),
+        Wrong(PaddedBefore, "The zeros stand before the numbers"),
+        Wrong(PaddedRepeated, "The row is filled up with its own numbers"),
+        Wrong(PaddedCut, "it answers all the same"),
+        Wrong(PaddedNewLayers, "call makes new weights or layers"),
+        Wrong(PaddedInNumpy, "NumPy cannot read that one"),
+    ),
+)
+
+EXERCISES = (projected, tower, count, padded)

@@ -1,0 +1,227 @@
+"""What lesson 24 builds is what the helper offers, and its exercises judge fairly."""
+
+import inspect
+
+import numpy as np
+import pytest
+
+from course_utils.builders import wide_deep
+from course_utils.diagrams import show_model
+from course_utils.exercises import lesson_24
+from course_utils.exercises.engine import Verdict, judge
+from course_utils.session import import_tensorflow
+from tools.lesson_code import lesson_code
+
+tf = import_tensorflow()
+
+import keras  # noqa: E402
+from keras import layers, ops  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def lesson():
+    registered = keras.saving.get_custom_objects()
+    before = dict(registered)
+    yield lesson_code(
+        "24",
+        "build_wide_deep",
+        "WideAndDeep",
+        "Pairs",
+        "StochasticDepth",
+        "FormulaReader",
+        "right_answers",
+    )
+    registered.clear()
+    registered.update(before)  # the class of the lesson has the registered name of the helper's
+
+
+def batch(count=6):
+    rng = np.random.default_rng(0)
+    return {
+        "wide": rng.normal(size=(count, 4)).astype("float32"),
+        "deep": rng.normal(size=(count, 9)).astype("float32"),
+    }
+
+
+# ---------------------------------------------------------------- helper and lesson
+
+OPTIONS = pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"hidden": (5, 4, 3), "answers": 2},
+        {"hidden": (), "dropout": 0.2},
+        {"hidden": (8,), "dropout": 0.5},
+    ],
+    ids=str,
+)
+
+
+@OPTIONS
+def test_helper_and_lesson_build_the_same_graph(lesson, options):
+    ours = wide_deep.build_wide_deep(wide=4, deep=9, **options)
+    theirs = lesson["build_wide_deep"](wide=4, deep=9, **options)
+    assert show_model(ours).text == show_model(theirs).text
+    theirs.set_weights(ours.get_weights())
+    np.testing.assert_array_equal(ours(batch()), theirs(batch()))
+
+
+@OPTIONS
+def test_helper_and_lesson_write_the_same_class(lesson, options):
+    ours = wide_deep.WideAndDeep(name="same", **options)
+    theirs = lesson["WideAndDeep"](name="same", **options)
+    ours(batch())
+    theirs(batch())
+    assert ours.get_config() == theirs.get_config()
+    assert show_model(ours).text == show_model(theirs).text
+    theirs.set_weights(ours.get_weights())
+    np.testing.assert_array_equal(ours(batch()), theirs(batch()))
+    assert lesson["WideAndDeep"].from_config(ours.get_config()).sizes == ours.sizes
+
+
+@pytest.mark.parametrize("name", ["WideAndDeep", "build_wide_deep"])
+def test_helper_and_lesson_have_the_same_arguments(lesson, name):
+    def arguments(function):
+        parameters = inspect.signature(function).parameters.values()
+        return [(parameter.name, parameter.default, parameter.kind) for parameter in parameters]
+
+    assert arguments(getattr(wide_deep, name)) == arguments(lesson[name])
+
+
+# ---------------------------------------------------------------- the lesson's own parts
+
+
+def test_pairs_and_their_mask(lesson):
+    embedding = layers.Embedding(9, 3, mask_zero=True)
+    rows = embedding(np.array([[1, 2, 3, 0], [4, 0, 0, 0]]))
+    pairs = lesson["Pairs"]()
+    values = np.asarray(rows)
+    np.testing.assert_array_equal(pairs(rows)[0, 1], np.concatenate([values[0, 1], values[0, 2]]))
+    mask = pairs.compute_mask(rows, tf.constant([[True, True, True, False]]))
+    assert np.asarray(mask).tolist() == [[True, True, False]]
+    assert pairs.compute_mask(rows) is None
+
+
+def test_stochastic_depth_is_the_mean_over_its_draws(lesson):
+    """In use, a network of linear blocks answers with the mean of its answers in training."""
+    model = lesson["StochasticDepth"](depth=3, units=6)
+    for block in model.blocks:
+        block.activation = keras.activations.linear
+    rows = np.random.default_rng(0).normal(size=(2, 5)).astype("float32")
+    in_use = model(rows)
+    drawn = np.stack([model(rows, training=True) for _ in range(400)])
+    spread = drawn.std(axis=0).max() / np.sqrt(len(drawn))
+    np.testing.assert_allclose(drawn.mean(axis=0), in_use, atol=6 * spread)
+    assert spread > 0
+
+
+def test_formula_reader_is_the_recursion(lesson):
+    reader = lesson["FormulaReader"](width=3)
+    values = np.array([[0, 1, 1], [1, 0, 0]])
+    got = reader(values, formula=("and", ("or", 0, 1), 2))
+    leaf = reader.leaf.get_weights()[0][values]
+
+    def joint(name, left, right):
+        kernel, bias = reader.joints[name].get_weights()
+        return np.tanh(np.concatenate([left, right], axis=1) @ kernel + bias)
+
+    vector = joint("and", joint("or", leaf[:, 0], leaf[:, 1]), leaf[:, 2])
+    kernel, bias = reader.truth.get_weights()
+    np.testing.assert_allclose(got, vector @ kernel + bias, atol=1e-5)
+    right = lesson["right_answers"](("and", ("or", 0, 1), 2), values)
+    assert right.tolist() == [1, 0]
+
+
+# ---------------------------------------------------------------- other right answers
+
+
+def verdict_on(number, answer):
+    return judge(lesson_24.EXERCISES[number - 1], answer)
+
+
+class ExpertsInDict(layers.Layer):
+    def __init__(self, units, count):
+        super().__init__()
+        self.made = {str(place): layers.Dense(units) for place in range(count)}
+        self.share = keras.Variable(np.full(count, 1 / count), dtype="float32")
+
+    def call(self, inputs):
+        answers = ops.stack([dense(inputs) for dense in self.made.values()])
+        return ops.tensordot(self.share, answers, axes=1)
+
+
+class CentreOwnMask(layers.Layer):
+    def call(self, inputs, mask=None):
+        real = ops.ones_like(inputs[..., :1])
+        if mask is not None:
+            real = ops.cast(mask, "float32")[..., None]
+        total = ops.sum(inputs * real, axis=1, keepdims=True)
+        return (inputs - total / (ops.sum(real, axis=1, keepdims=True) + 1e-9)) * real
+
+    def compute_mask(self, inputs, mask=None):
+        return mask
+
+
+class SettleInTensorFlow(lesson_24.Settle):
+    @tf.function
+    def call(self, inputs):
+        state, change, rounds = tf.zeros_like(inputs), tf.constant(1e9), 0
+        while rounds < self.limit and change > self.tolerance:
+            new = tf.tanh(inputs + tf.matmul(state, self.w))
+            change, state, rounds = tf.reduce_max(tf.abs(new - state)), new, rounds + 1
+        return state
+
+
+@keras.saving.register_keras_serializable(package="test_15")
+class ReaderByHand(lesson_24.PlainReader):
+    def get_config(self):
+        config = super(lesson_24.PlainReader, self).get_config()
+        config.update(
+            classes=self.classes, encoder=keras.saving.serialize_keras_object(self.encoder)
+        )
+        return config
+
+    @classmethod
+    def from_config(cls, config):
+        config = dict(config)
+        encoder = keras.saving.deserialize_keras_object(config.pop("encoder"))
+        return cls(encoder, **config)
+
+
+@pytest.mark.parametrize(
+    ("number", "answer"),
+    [(1, ExpertsInDict), (2, CentreOwnMask), (3, SettleInTensorFlow), (4, ReaderByHand)],
+    ids=["24.1", "24.2", "24.3", "24.4"],
+)
+def test_other_right_answers_pass(number, answer):
+    verdict = verdict_on(number, answer)
+    assert verdict.status == Verdict.CORRECT, verdict
+
+
+class SettleByRow(lesson_24.Settle):
+    """Stops when the mean change is small, not the largest."""
+
+    def call(self, inputs):
+        def next_round(state, change):
+            new = ops.tanh(inputs + ops.matmul(state, self.w))
+            return new, ops.mean(ops.abs(new - state))
+
+        start = ops.zeros_like(inputs), ops.convert_to_tensor(float("inf"), dtype="float32")
+        return ops.while_loop(
+            lambda state, change: change > self.tolerance,
+            next_round,
+            start,
+            maximum_iterations=self.limit,
+        )[0]
+
+
+def test_a_mean_change_stops_too_early():
+    verdict = verdict_on(3, SettleByRow)
+    assert verdict.status == Verdict.NOT_YET and "it ends with round" in verdict.message
+
+
+@pytest.mark.parametrize("number", [1, 2, 3, 4])
+@pytest.mark.parametrize("answer", [layers.Dense, keras.Model, int, layers.Dense(3), "Experts"])
+def test_other_classes_get_a_verdict(number, answer):
+    verdict = verdict_on(number, answer)
+    assert verdict.status in (Verdict.NOT_YET, Verdict.NOT_ATTEMPTED), verdict

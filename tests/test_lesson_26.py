@@ -1,0 +1,205 @@
+"""What lesson 26 builds is what the helper offers, and its exercises judge fairly."""
+
+import numpy as np
+import pytest
+from random_values import batch
+
+from course_utils.builders import residual
+from course_utils.diagrams import show_model
+from course_utils.exercises import lesson_26
+from course_utils.exercises.engine import Verdict, judge
+from course_utils.session import import_tensorflow
+from tools.lesson_code import lesson_code
+
+tf = import_tensorflow()
+
+import keras  # noqa: E402
+from keras import layers, ops  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def lesson():
+    return lesson_code(
+        "26",
+        "DNNResidual",
+        "FirstCNN",
+        "attempt",
+        "AsPublished",
+        "CNNResidual",
+        "MyResidual",
+        "block_graph",
+        "build_my_residual",
+    )
+
+
+def place(weight):
+    """Return the names of a weight and of its layer."""
+    return "/".join(weight.path.split("/")[-2:])
+
+
+# ---------------------------------------------------------------- helper and lesson
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "shape"),
+    [
+        ("DNNResidual", (2, 6), (4, 6)),
+        ("DNNResidual", (3, 6), (4, 6)),
+        ("CNNResidual", (2, 6), (4, 5, 5, 6)),
+        ("CNNResidual", (3, 6), (4, 5, 5, 2)),
+    ],
+)
+def test_helper_and_lesson_write_the_same_block(lesson, name, arguments, shape):
+    ours, theirs = getattr(residual, name)(*arguments), lesson[name](*arguments)
+    x = batch(*shape)
+    ours(x), theirs(x)
+    assert [weight.shape for weight in ours.weights] == [weight.shape for weight in theirs.weights]
+    theirs.set_weights(ours.get_weights())
+    np.testing.assert_allclose(ours(x), theirs(x), atol=1e-6)
+
+
+@pytest.mark.parametrize("options", [{}, {"rounds": 2}, {"rounds": 4, "shared": False}], ids=str)
+def test_helper_and_lesson_write_the_same_model(lesson, options):
+    ours = residual.MyResidual(name="same", **options)
+    theirs = lesson["MyResidual"](name="same", **options)
+    graph = lesson["build_my_residual"](**options)
+    x = batch(3, 14, 14, 1)
+    ours(x), theirs(x)
+    assert show_model(ours).text == show_model(theirs).text
+    theirs.set_weights(ours.get_weights())
+    np.testing.assert_allclose(ours(x), theirs(x), atol=1e-5)
+    if options.get("shared", True):
+        named = {place(weight): weight for weight in ours.weights}
+        for weight in graph.weights:
+            weight.assign(named[place(weight)])
+        np.testing.assert_allclose(ours(x), graph(x), atol=1e-4)
+    assert graph.count_params() == ours.count_params()
+
+
+# ---------------------------------------------------------------- what the lesson says
+
+
+@pytest.mark.parametrize(
+    ("block", "shape", "says"),
+    [
+        ("FirstCNN", (8, 196), "expected min_ndim=4, found ndim=2"),
+        ("FirstCNN", (8, 14, 14, 1), "[8,14,14,30] vs. [8,14,14,32]"),
+        ("CNNResidual", (8, 14, 14, 1), "[8,14,14,32] vs. [8,14,14,64]"),
+    ],
+)
+def test_the_usual_network_fails_in_three_ways(lesson, capsys, block, shape, says):
+    lesson["attempt"](lesson["AsPublished"](lesson[block](2, 32)), np.ones(shape, "float32"))
+    assert says in capsys.readouterr().out
+
+
+def test_the_gradients_of_a_shared_block_add(lesson):
+    one, three = lesson["MyResidual"](), lesson["MyResidual"](shared=False)
+    x = batch(4, 14, 14, 1)
+    one(x), three(x)
+    for block in three.dnn:
+        block.set_weights(one.dnn[0].get_weights())
+    for name in ("first", "cnn", "widen", "answer"):
+        getattr(three, name).set_weights(getattr(one, name).get_weights())
+
+    def gradients(model):
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_mean(tf.square(model(x) - 1))
+        blocks = {id(block): block for block in model.dnn}.values()
+        return [g.numpy() for g in tape.gradient(loss, [b.hidden[1].kernel for b in blocks])]
+
+    (of_one,), of_three = gradients(one), gradients(three)
+    assert len(of_three) == 3 and not np.allclose(of_three[0], of_three[1], rtol=1e-2)
+    np.testing.assert_allclose(of_one, sum(of_three), atol=1e-4 * np.abs(of_one).max())
+
+
+# ---------------------------------------------------------------- other right answers
+
+
+def verdict_on(number, answer):
+    return judge(lesson_26.EXERCISES[number - 1], answer)
+
+
+class ProjectedFirst(layers.Layer):
+    """Makes its projection before its hidden layers."""
+
+    def __init__(self, depth, neurons):
+        super().__init__()
+        self.depth, self.neurons = depth, neurons
+
+    def build(self, input_shape):
+        self.same = input_shape[-1] == self.neurons
+        if not self.same:
+            self.way = layers.Dense(self.neurons)
+            self.way.build(input_shape)
+        dense = [layers.Dense(self.neurons, activation="relu") for _ in range(self.depth)]
+        self.main_path = keras.Sequential(dense)
+        self.main_path.build(input_shape)
+
+    def call(self, inputs):
+        return self.main_path(inputs) + (inputs if self.same else self.way(inputs))
+
+
+class TowerByLoop(keras.Model):
+    def __init__(self, rounds, neurons, shared=False):
+        super().__init__()
+        self.rounds, self.shared = rounds, shared
+        self.first = layers.Dense(neurons, activation="relu")
+        self.blocks = [
+            residual.DNNResidual(2, neurons) for _ in range(1, 2 if shared else rounds + 1)
+        ]
+        self.answer = layers.Dense(1)
+
+    def call(self, inputs, training=None):
+        x = self.first(inputs)
+        for place in range(self.rounds):
+            x = self.blocks[0 if self.shared else place](x)
+        return self.answer(x)
+
+
+def count_by_layers(channels, filters, depth, blocks, shared):
+    total, seen = 0, channels
+    for _ in range(1 if shared else blocks):
+        block = residual.CNNResidual(depth, filters)
+        block.build((None, 4, 4, seen))
+        total, seen = total + block.count_params(), filters
+    return total
+
+
+class PaddedByJoining(lesson_26.PaddedDNN):
+    def call(self, inputs):
+        missing = self.neurons - inputs.shape[-1]
+        if missing < 0:
+            raise ValueError("too wide")
+        inputs = ops.concatenate([inputs] + [0 * inputs[:, :1]] * missing, axis=1)
+        x = inputs
+        for layer in self.hidden:
+            x = layer(x)
+        return x + inputs
+
+
+@pytest.mark.parametrize(
+    ("number", "answer"),
+    [(1, ProjectedFirst), (2, TowerByLoop), (3, count_by_layers), (4, PaddedByJoining)],
+    ids=["26.1", "26.2", "26.3", "26.4"],
+)
+def test_other_right_answers_pass(number, answer):
+    verdict = verdict_on(number, answer)
+    assert verdict.status == Verdict.CORRECT, verdict
+
+
+class PathAlone(lesson_26.ProjectedDNN):
+    def call(self, inputs):
+        for layer in self.hidden:
+            inputs = layer(inputs)
+        return inputs
+
+
+def test_a_main_path_alone_is_no_residual_block():
+    assert verdict_on(1, PathAlone).status == Verdict.NOT_YET
+
+
+@pytest.mark.parametrize("number", [1, 2, 3, 4])
+@pytest.mark.parametrize("answer", [layers.Dense, keras.Model, int, layers.Dense(3), "Tower"])
+def test_other_classes_get_a_verdict(number, answer):
+    verdict = verdict_on(number, answer)
+    assert verdict.status in (Verdict.NOT_YET, Verdict.NOT_ATTEMPTED), verdict

@@ -1,0 +1,31 @@
+"""Check the claims of lesson 10 about a trained network over several seeds.
+
+Runs the very cells of the notebook, once a seed, and prints what they measured. An assertion of
+the lesson that fails for a seed ends the script with a list of those seeds.
+
+    python -m tools.seeds.lesson_10 --seeds 5
+"""
+
+import sys
+from typing import Any
+
+from tools.seeds.runs import repeat_cells
+
+CELLS = ("train_images", "build_network", "network", "when")
+
+
+def row(lesson: dict[str, Any]) -> dict[str, str]:
+    """Return what a run measured, by the heading of its column."""
+    slow, fast, at_60 = lesson["slow"], lesson["fast"], lesson["when"].index(60)
+    return {
+        "inference": f"{lesson['in_inference']:.3f}",
+        "training mode": f"{lesson['in_training_mode']:.3f}",
+        "0.99 after 60": f"{slow[at_60]:.3f}",
+        "0.9 after 60": f"{fast[at_60]:.3f}",
+        "0.99 after 300": f"{slow[-1]:.3f}",
+        "0.9 after 300": f"{fast[-1]:.3f}",
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(repeat_cells(__doc__, "10", CELLS, row))
