@@ -35,7 +35,12 @@ def _file(nodeid: str) -> str:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Read how long each file took last time; a worker is told by the main process instead."""
+    """Find the rules for outputs from any folder, and read how long each file took last time.
+
+    A worker is told the times by the main process instead.
+    """
+    rules = config.option.nbval_sanitize_with
+    config.option.nbval_sanitize_with = str(config.rootpath / rules)
     workerinput = getattr(config, "workerinput", None)
     if workerinput is not None:
         config._course_seconds = workerinput["course_seconds"]

@@ -1,11 +1,13 @@
-"""Start a lesson: TensorFlow imported without its start-up noise, seeds set, figures styled."""
+"""Start a lesson (TensorFlow imported quietly, seeds set, figures styled), and show its errors."""
 
 import contextlib
 import os
+import re
 import sys
 from collections.abc import Iterator
 
 OLDEST_TENSORFLOW = (2, 18)
+LONGEST_MESSAGE = 40  # lines that show_error prints
 
 
 def is_quiet() -> bool:
@@ -128,3 +130,70 @@ def start_lesson(*, seed: int) -> None:
 
     keras.utils.clear_session()
     use_course_style()
+
+
+# ---------------------------------------------------------------- errors, shown
+
+
+@contextlib.contextmanager
+def show_error(expected: type[BaseException], phrase: str) -> Iterator[None]:
+    """Run a block that must raise, and print the error whole, as you will meet and search for it.
+
+    The name of the error's type comes first, then the message, each line behind ``│``, without
+    addresses in memory and folders of this machine. Of a message of more than 40 lines, the
+    middle is left out, and a line says so. A subclass of ``expected`` will do, and is named.
+
+    Raises:
+        ValueError: ``phrase`` is empty, which any message would contain.
+        AssertionError: the block raises nothing, something else, or a message without ``phrase``.
+
+    >>> with show_error(ZeroDivisionError, "by zero"):
+    ...     1 // 0
+    ZeroDivisionError
+    │ integer division or modulo by zero
+    """
+    if not phrase:
+        raise ValueError("phrase: expected a telling part of the message, got nothing.")
+    try:
+        yield
+    except expected as error:
+        kind, message = type(error).__name__, without_machine(str(error))
+        if phrase not in message:
+            raise AssertionError(
+                f"Expected the message to contain {phrase!r}. It is:\n{message}"
+            ) from error
+    except Exception as error:
+        raise AssertionError(
+            f"Expected {expected.__name__}, but the block raised {type(error).__name__}: "
+            f"{without_machine(str(error))}"
+        ) from error
+    else:
+        raise AssertionError(f"Expected {expected.__name__}, but the block raised nothing.")
+    lines = message.splitlines() or [""]
+    if left_out := max(len(lines) - LONGEST_MESSAGE, 0):
+        end = LONGEST_MESSAGE // 4
+        lines[LONGEST_MESSAGE - end : -end] = [f"… ({left_out} lines are left out here)"]
+    print(kind)
+    for line in lines:
+        print(f"│ {line}".rstrip())
+
+
+def without_machine(message: str) -> str:
+    """Return an error's message without colors, addresses and this machine's folders.
+
+    >>> without_machine("<function f at 0x7f3c5a1b2d30> of /home/ann/.venv/lib/keras/models.py")
+    '<function f> of …/models.py'
+    """
+    message = _ADDRESS_OF.sub("", without_color(message))
+    message = _ADDRESS.sub("0x…", message)
+    return _PATH.sub(r"…/\1", message)
+
+
+def without_color(text: str) -> str:
+    """Return text without the codes by which a terminal colors it."""
+    return re.sub(r"\x1b\[[0-9;]*m", "", text)
+
+
+_ADDRESS_OF = re.compile(r"(?<=\w) at 0x[0-9a-fA-F]+(?=>)")
+_ADDRESS = re.compile(r"\b0x[0-9a-fA-F]+")
+_PATH = re.compile(r"(?<![\w.~\\/])(?:~|[A-Za-z]:)?(?:[\\/][\w.~+-]+)+[\\/]([\w.~+-]+)")

@@ -15,6 +15,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from nbformat import NotebookNode
+from nbval.plugin import get_sanitize_patterns
 
 from course_utils.session import import_tensorflow
 from tools import notebooks as tool
@@ -148,6 +149,31 @@ def comparison_is_not_evaded(notebook: NotebookNode) -> list[str]:
         if "NBVAL_" in alone:
             problems.append(f"cell '{cell.id}' has a marker that does not stand alone on its line")
     return problems
+
+
+@functools.cache
+def sanitizing() -> tuple[tuple[str, str], ...]:
+    """Return the (pattern, replacement) pairs through which outputs go before comparison."""
+    text = (tool.ROOT / "tests" / "nbval_sanitize.cfg").read_text(encoding="ascii")
+    return tuple(get_sanitize_patterns(text))
+
+
+def as_compared(text: str) -> str:
+    """Return an output's text as nbval compares it."""
+    for pattern, replacement in sanitizing():
+        text = re.sub(pattern, replacement, text)
+    return text
+
+
+def numbers_behind_the_sign(notebook: NotebookNode) -> list[str]:
+    """What stands behind ``≈`` in an output is a number; nan and infinity are none."""
+    return [
+        f"cell '{cell.id}' has no number behind ≈: {line.strip()[:60]}"
+        for cell in tool.code_cells(notebook)
+        for text in output_texts(cell)
+        for line in as_compared(text).splitlines()
+        if "≈" in line
+    ]
 
 
 def nothing_of_this_machine(notebook: NotebookNode) -> list[str]:
@@ -347,6 +373,7 @@ RULES = (
     no_error_output,
     prints_are_stored,
     comparison_is_not_evaded,
+    numbers_behind_the_sign,
     nothing_of_this_machine,
     metadata_as_agreed,
     images_have_alt_text,

@@ -181,17 +181,6 @@ def test_errors_without_addresses_paths_or_control_characters():
     text.encode("utf-8")
 
 
-def test_paths_are_cut_and_fractions_are_not():
-    def cut(text):
-        return engine._PATH.sub(r"…/\1", text)
-
-    assert cut("No such file: '/a/b/c.csv'") == "No such file: '…/c.csv'"
-    assert cut(r"No such file: 'C:\a\b\c.csv'") == "No such file: '…/c.csv'"
-    assert cut("~/a/b.txt") == "…/b.txt"
-    for text in ("a/b", "1/2/3", "and/or", "x / y / z", "images/255"):
-        assert cut(text) == text
-
-
 def test_long_messages_are_cut():
     def double(x):
         raise ValueError("x " * 10**6)

@@ -157,6 +157,7 @@ BAD = [
         with_source("adds", "# NBVAL_IGNORE_OUTPUT: it is slow\n1"),
         "alone",
     ),
+    (rules.numbers_behind_the_sign, with_output("≈ 3, then ≈ nan"), "(about) N, then ≈ nan"),
     (rules.nothing_of_this_machine, with_source("adds", "open('/home/ann/a')"), "/home/ann"),
     (rules.nothing_of_this_machine, with_source("prose", "See /tmp/abc/d."), "/tmp/abc"),
     (rules.nothing_of_this_machine, with_output("/Users/ann/a.py:3"), "/Users/ann"),

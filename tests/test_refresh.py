@@ -40,13 +40,15 @@ CELLS = [
     ("value", "{'shape': (1, 2)}"),
     ("noise", "# NBVAL_IGNORE_OUTPUT\nimport time\nprint(time.time())\nassert True"),
     ("raises", "# NBVAL_RAISES_EXCEPTION\nimport json\njson.loads('{')"),
+    ("about", "print(f'now ≈ {time.time():.2f}')"),
     ("warns", "import sys\nprint('careful', file=sys.stderr)"),
 ]
 
 
 def build(root: Path) -> None:
     """Build the miniature course: the real tool and settings, two tiny lessons."""
-    for name in ("pyproject.toml", "conftest.py", "tools/manage.py", "tools/notebooks.py"):
+    settings = ("pyproject.toml", "conftest.py", "tests/nbval_sanitize.cfg")
+    for name in (*settings, "tools/manage.py", "tools/notebooks.py"):
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(tool.ROOT / name, root / name)
     (root / "course_utils").mkdir()

@@ -225,3 +225,91 @@ def test_start_lesson_styles_the_figures():
     for key, value in STYLE.items():
         found = matplotlib.rcParams[key]
         assert found == value or list(found) == list(value), key
+
+
+# --- errors, shown --------------------------------------------------------------------------
+
+
+def shown(expected, phrase, error):
+    with session.show_error(expected, phrase):
+        raise error
+
+
+def test_an_error_is_shown_whole(capsys):
+    shown(LookupError, "no such", KeyError("no such\nkey"))
+    assert capsys.readouterr().out == "KeyError\n│ 'no such\\nkey'\n"
+    shown(ValueError, "two", ValueError("one\n\n  two \n"))
+    assert capsys.readouterr().out == "ValueError\n│ one\n│\n│   two\n"
+    shown(SystemExit, "5", SystemExit(5))
+    assert capsys.readouterr().out == "SystemExit\n│ 5\n"
+
+
+def test_an_error_in_a_graph_names_no_folder(capsys):
+    tf = session.import_tensorflow()
+
+    @tf.function
+    def branch(x):
+        if x > 0:
+            sign = 1
+        return sign
+
+    with session.show_error(ValueError, "'sign' must also be initialized"):
+        branch(tf.constant(1.0))
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[:2] == ["ValueError", "│ in user code:"]
+    assert any('File "…/test_session.py", line' in line for line in lines)
+    assert all(line.startswith("│") and '"/' not in line for line in lines[1:])
+
+
+def test_the_middle_of_a_very_long_message_is_left_out(capsys):
+    shown(ValueError, "line 100", ValueError("\n".join(f"line {n}" for n in range(1, 101))))
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[1] == "│ line 1" and lines[30] == "│ line 30"
+    assert lines[31] == "│ … (60 lines are left out here)"
+    assert lines[32] == "│ line 91" and lines[-1] == "│ line 100"
+
+
+@pytest.mark.parametrize(
+    ("expected", "phrase", "error", "says"),
+    [
+        (ValueError, "no", None, "Expected ValueError, but the block raised nothing."),
+        (ValueError, "no", KeyError("no"), "but the block raised KeyError: 'no'"),
+        (ValueError, "no", ValueError("yes"), "to contain 'no'. It is:\nyes"),
+    ],
+)
+def test_an_error_that_is_not_as_expected(expected, phrase, error, says):
+    with pytest.raises(AssertionError) as failure:
+        with session.show_error(expected, phrase):
+            if error:
+                raise error
+    assert says in str(failure.value)
+
+
+def test_a_phrase_that_any_message_would_contain_is_refused():
+    with pytest.raises(ValueError, match="telling part"):
+        shown(ValueError, "", ValueError("no"))
+
+
+def test_an_interrupt_passes_through():
+    with pytest.raises(KeyboardInterrupt):
+        shown(ValueError, "no", KeyboardInterrupt())
+
+
+@pytest.mark.parametrize(
+    ("message", "plain"),
+    [
+        ("\x1b[1mException\x1b[0m", "Exception"),
+        ("<a.B object at 0x7f3c5a1b2d30>", "<a.B object>"),
+        ("id 0x7f3c5a1b2d30", "id 0x…"),
+        ('File "/home/ann/a.py", line 3', 'File "…/a.py", line 3'),
+        ("No such file: '/a/b/c.csv'", "No such file: '…/c.csv'"),
+        (r"No such file: 'C:\a\b\c.csv'", "No such file: '…/c.csv'"),
+        ("~/course/a.py", "…/a.py"),
+        ("node model/dense/MatMul", "node model/dense/MatMul"),
+        ("see https://keras.io/api/models", "see https://keras.io/api/models"),
+        ("/job:localhost/replica:0/device:CPU:0", "/job:localhost/replica:0/device:CPU:0"),
+        *((text, text) for text in ("a/b", "1/2/3", "and/or", "x / y / z", "images/255")),
+    ],
+)
+def test_what_is_of_this_machine_goes_from_a_message(message, plain):
+    assert session.without_machine(message) == plain

@@ -25,6 +25,8 @@ from typing import Any
 
 import numpy as np
 
+from course_utils.session import without_color, without_machine
+
 LONGEST_MESSAGE = 1_000  # characters
 LONGEST_SEQUENCE = 10_000_000  # items that are turned into an array
 
@@ -483,22 +485,18 @@ def _text_of(error: BaseException) -> str:
 
 def _describe_exception(error: BaseException, who: str) -> str:
     """Say what an exception was, in one line that is the same on every machine."""
-    text = re.sub(r"\x1b\[[0-9;]*m", "", _text_of(error)).strip()
+    text = without_color(_text_of(error)).strip()
     message, line = _take_apart(text, _type_name(error))
+    message = without_machine(message)
     message = re.sub(r"\{\{function_node [^}]*\}\} ?", "", message)
     message = re.sub(r"\{\{node ([^}]*)\}\}", r"\1", message)
     message = re.sub(r"\s*\[Op:[^\]]*\](?: name:)?", "", message)
-    message = re.sub(r"<(?:\w+\.)*(\w+) object at 0x[0-9a-fA-F]+>", r"<\1 object>", message)
-    message = re.sub(r"0x[0-9a-fA-F]+", "0x…", message)
-    message = _PATH.sub(r"…/\1", message).strip()
+    message = re.sub(r"<(?:\w+\.)*(\w+) object>", r"<\1 object>", message).strip()
     if len(message) > 200:
         message = message[:200] + "…"
     line = _line_of_learner(error) or line
     where = f" at the line `{_printable(line, 100)}`" if line else ""
     return f"{who} raised {_type_name(error)}{where}: {message}".rstrip(": ")
-
-
-_PATH = re.compile(r"(?<![\w.~\\/])(?:~|[A-Za-z]:)?(?:[\\/][\w.~+-]+)+[\\/]([\w.~+-]+)")
 
 
 def _take_apart(text: str, kind: str) -> tuple[str, str]:
