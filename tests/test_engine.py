@@ -44,6 +44,7 @@ def check_double(answer):
 EXERCISE = Exercise(
     id="99.1",
     title="Double",
+    minutes=5,
     statement="Write `double(x)`.",
     stub="def double(x):\n    ...",
     answer="double",

@@ -48,6 +48,10 @@ each_function = pytest.mark.parametrize(
 )
 
 
+def name_of(answer):
+    return getattr(answer, "__name__", type(answer).__name__)
+
+
 def patient(exercise):
     """Return the exercise with more time, for a machine on which much else is going on."""
     return dataclasses.replace(exercise, seconds=3 * exercise.seconds)
@@ -111,6 +115,7 @@ def test_parts_are_complete(exercise):
     assert exercise.wrong
     assert all(isinstance(wrong, Wrong) and wrong.says.strip() for wrong in exercise.wrong)
     assert 0 < exercise.seconds <= 60
+    assert exercise.minutes in (5, 10, 20)
     texts = [exercise.title, exercise.statement, exercise.explanation, *exercise.hints]
     for text in texts:
         assert text == text.strip() or text is exercise.statement
@@ -126,6 +131,19 @@ def test_reference_passes(exercise):
     assert verdict.status == Verdict.CORRECT, verdict
     assert time.process_time() - begun < exercise.seconds / 2, "too near to its time limit"
     assert_readable(verdict)
+
+
+RIGHT = [
+    pytest.param(exercise, answer, id=f"{exercise.id}-{count}-{name_of(answer)}")
+    for exercise in EXERCISES
+    for count, answer in enumerate(exercise.right, start=1)
+]
+
+
+@pytest.mark.parametrize(("exercise", "answer"), RIGHT)
+def test_other_right_answers_pass(exercise, answer):
+    verdict = judge(patient(exercise), answer)
+    assert verdict.status == Verdict.CORRECT, verdict
 
 
 @each_exercise

@@ -28,7 +28,9 @@ def code(cell_id, source, count, printed=""):
 
 
 EXERCISES = [
-    SimpleNamespace(id=f"03.{number}", title="Twice", statement="Twice.", stub="", answer="x")
+    SimpleNamespace(
+        id=f"03.{number}", title="Twice", minutes=5, statement="Twice.", stub="", answer="x"
+    )
     for number in (1, 2, 3)
 ]
 

@@ -315,7 +315,8 @@ def find_map_anchor(root: Path = ROOT) -> str:
 
 def exercise_source(exercise: Any) -> str:
     """Return the Markdown cell that states an exercise."""
-    return f"### Exercise {exercise.id}: {exercise.title}\n\n{exercise.statement.strip()}"
+    title = f"Exercise {exercise.id}: {exercise.title} ({exercise.minutes} minutes)"
+    return f"### {title}\n\n{exercise.statement.strip()}"
 
 
 def attempt_source(exercise: Any) -> str:

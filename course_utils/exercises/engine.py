@@ -58,14 +58,17 @@ class Wrong:
 class Exercise:
     """One exercise: statement, check, hints, reference solution and known wrong answers.
 
+    ``minutes`` is what it takes somebody who has read the lesson up to there: 5, 10 or 20.
     ``check(answer)`` returns when the answer is right and raises :class:`Mistake` (through
     :func:`fail`) when it is not. ``reference`` is an answer that passes: a function or class,
-    whose source is the solution, or a value, whose solution is ``reference_source``.
+    whose source is the solution, or a value, whose solution is ``reference_source``. ``right``
+    are answers that differ from it and pass as well.
     ``stub`` is the code that the learner completes and ``answer`` the name that it defines.
     """
 
     id: str
     title: str
+    minutes: int
     statement: str
     stub: str
     answer: str
@@ -74,6 +77,7 @@ class Exercise:
     hints: tuple[str, ...]
     explanation: str
     wrong: tuple[Wrong, ...]
+    right: tuple[Any, ...] = ()
     reference_source: str | None = None
     seconds: float = 20.0
 

@@ -49,6 +49,7 @@ def ignores_the_last(a, b, c):
 mean = Exercise(
     id="00.1",
     title="The mean of three numbers",
+    minutes=5,
     statement="""\
 Write `mean_of_three(a, b, c)`. It takes three numbers, whole or with a fraction, and returns
 their mean. For example, `mean_of_three(1, 2, 6)` is 3.""",

@@ -78,6 +78,7 @@ def check_shapes(answer):
 predict_shapes = Exercise(
     id="01.1",
     title="Predict shapes",
+    minutes=10,
     statement="""Let `images` be a float32 tensor of shape `(32, 28, 28, 3)`: 32 pictures, 28
 pixels high and 28 wide, with three channels. Fill in `shapes`: the shape of each expression, as a
 tuple, without running it. For example, the shape of `images[:, 0]`, the top row of each picture,
@@ -184,6 +185,7 @@ def channels_first_inverse(images):
 channels_first = Exercise(
     id="01.2",
     title="Channels first",
+    minutes=5,
     statement="""TensorFlow's layers expect pictures as (batch, height, width, channels), in
 short **NHWC**. PyTorch's expect (batch, channels, height, width), **NCHW**. Write
 `to_channels_first(images)`, which takes a float32 tensor in NHWC order, of any sizes, and returns
@@ -329,6 +331,7 @@ def standardise_mean_only(images):
 standardise_channels = Exercise(
     id="01.3",
     title="Standardise each channel",
+    minutes=10,
     statement="""Inputs are often brought to one scale, around 0, before a network sees them.
 Write `standardise(images)`. It takes a **uint8** tensor of shape `(n, height, width, channels)`
 and returns a float32 tensor of the same shape, in which **each channel**, taken over all pictures
@@ -430,6 +433,7 @@ def update_in_place_sign(average, value, momentum):
 moving_average = Exercise(
     id="01.4",
     title="A moving average",
+    minutes=5,
     statement="""A moving average follows a stream of values and forgets the old ones slowly;
 lesson 10 needs it for batch normalisation. Write `update_average(average, value, momentum)`.
 `average` is a float32 `tf.Variable`, `value` a tensor of its shape and `momentum` a Python number
@@ -588,6 +592,7 @@ def distances_loop(a, b):
 all_distances = Exercise(
     id="01.5",
     title="All distances, no loop",
+    minutes=10,
     statement="""Write `pairwise_distances(a, b)`. `a` is a float32 tensor of shape `(n, d)`:
 `n` points with `d` coordinates each. `b` has the shape `(m, d)`. The result has the shape
 `(n, m)`, and its entry `[i, j]` is the Euclidean distance between point `a[i]` and point `b[j]`,

@@ -56,6 +56,7 @@ COUNTS = {"Mul traced": 2, "Mul optimised": 1, "Sin traced": 1, "Sin optimised":
 count_by_hand = Exercise(
     id="03.1",
     title="Count before you look",
+    minutes=5,
     statement="""Here is a function of two tensors:
 
 ```python
@@ -155,6 +156,7 @@ def redundant_unused(a, b, k):
 make_redundant = Exercise(
     id="03.2",
     title="Products that vanish",
+    minutes=10,
     statement="""Write `redundant(a, b, k)`. It takes two scalar float32 tensors and a Python number
 `k` of at least 1, and returns a list of `k + 1` tensors, each equal to `a * b`,
 such that the optimiser **merges exactly `k` multiplications**: the traced graph
@@ -282,6 +284,7 @@ def fast_few_rounds(x):
 speed_up = Exercise(
     id="03.3",
     title="Make a slow loop fast",
+    minutes=5,
     statement="""This loop runs 900 small operations, one after the other, eagerly:
 
 ```python
@@ -388,6 +391,7 @@ def first_wrong_result(values, index):
 keep_the_check = Exercise(
     id="03.4",
     title="A check that survives",
+    minutes=10,
     statement="""Write `first_checked(values, index)`. It takes a float32 tensor of rank 1 and a
 scalar int32 tensor, and returns `values[0]`. If `index` is not smaller than the
 number of values it raises `tf.errors.InvalidArgumentError`, **also when it is

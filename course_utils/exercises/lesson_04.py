@@ -87,6 +87,7 @@ def collatz_numbers(n):
 collatz = Exercise(
     id="04.1",
     title="A loop that depends on data",
+    minutes=10,
     statement="""A Collatz chain starts at a whole number. An even number `n` is followed by
 `n // 2`, an odd one by `3 * n + 1`; the chain ends at 1. Write `collatz_steps(n)`,
 which takes a scalar int32 tensor and returns the number of steps to 1 as an int32
@@ -165,6 +166,7 @@ def take_steps_eager(step, weight, rates):
 cure = Exercise(
     id="04.2",
     title="Cure a function that traces at each call",
+    minutes=10,
     statement="""`step(weight, rate)` is a `tf.function` that somebody else has written; it takes a
 scalar float32 tensor and a rate, and returns the next weight. Write
 `take_steps(step, weight, rates)`: it takes the step, a first weight and a list of
@@ -264,6 +266,7 @@ def cumulative_exclusive(x):
 collect = Exercise(
     id="04.3",
     title="Collect what a loop computes",
+    minutes=10,
     statement="""Write `cumulative_product(x)`. It takes a float32 tensor of shape `(n,)`, where `n`
 may be unknown while tracing, and returns a float32 tensor of the same shape: value
 `i` is the product of `x[0]` to `x[i]`. Use a loop and a `tf.TensorArray`.
@@ -383,6 +386,7 @@ def counter_before():
 count_on = Exercise(
     id="04.4",
     title="A counter that counts",
+    minutes=10,
     statement="""Write `make_counter()`. It returns a new `tf.function` without arguments. At its
 first call that function returns 1, then 2, then 3, as int32 tensors. Two
 counters do not disturb each other.""",

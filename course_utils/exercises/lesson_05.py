@@ -202,6 +202,7 @@ def descend_one_short(loss, start, rate, steps):
 wrong_way = Exercise(
     id="05.1",
     title="A step that moves the wrong way",
+    minutes=10,
     statement="""This function is meant to walk downhill. It has two faults: it walks uphill, and
 the steps never change.
 
@@ -359,6 +360,7 @@ def pixel_gradient_absolute(score, image):
 watch_it = Exercise(
     id="05.2",
     title="Watch what must be watched",
+    minutes=5,
     statement="""Which pixels does a score depend on? Write `pixel_gradient(score, image)`. `image`
 is a float32 **tensor** (not a variable) of shape (height, width); `score` is a function that takes
 it and returns a scalar tensor. Return the gradient of the score with regard to the picture, a
@@ -525,6 +527,7 @@ def error_gradient_loss(w, x, y):
 off_by_n = Exercise(
     id="05.3",
     title="Off by n",
+    minutes=10,
     statement="""Write `error_gradient(w, x, y)`. A row of `x` holds the inputs of one example; its
 prediction is the sum of the inputs times the weights. The loss is the **mean** over all rows of the
 squared difference between prediction and target. Return the gradient of that loss with regard to
@@ -627,6 +630,7 @@ def check_line(answer):
 find_the_line = Exercise(
     id="05.4",
     title="Find the line",
+    minutes=10,
     statement=f"""Somebody's function returns `None`. `w` is a float32 variable of shape (784,),
 `images` a uint8 tensor of shape (n, 28, 28), `labels` a float32 tensor of shape (n,), `history` a
 Python list.
@@ -801,6 +805,7 @@ def shares_numpy(x):
 without_nan = Exercise(
     id="05.5",
     title="Shares without NaN",
+    minutes=10,
     statement="""How is the ink of a picture shared out among its parts? Write `shares(x)`. A row
 of `x` holds the amounts of one picture, none of them negative; divide each row by its total, so
 that it adds up to 1. A row of zeros, a blank picture, has no shares: **return zeros for it, and let

@@ -106,6 +106,7 @@ def backward_in_order(steps, target):
 walk_back = Exercise(
     id="07.1",
     title="Walk back through the notes",
+    minutes=20,
     statement="""Here are the notes of a small computation with numbers, in the order in which it
 ran. Each note names a result, and its inputs with the **local derivative** for
 each. For `u = a + b` and `y = u * b` at `a = 2`, `b = 3`, they are
@@ -189,6 +190,7 @@ def tanh_unlinked(tape, a):
 add_operation = Exercise(
     id="07.2",
     title="Teach the small tape an operation",
+    minutes=10,
     statement="""Write `tanh(tape, a)`. It takes a `SmallTape` and a `Node` of any shape, adds the
 hyperbolic tangent to the tape with `tape.note`, and returns the resulting node, so
 that gradients flow through it.
@@ -286,6 +288,7 @@ def newton_gradient_step(function, x):
 newton = Exercise(
     id="07.3",
     title="A Newton step",
+    minutes=10,
     statement="""Write `newton_step(function, x)`. It takes a smooth function of one number and a
 scalar tensor `x` (float32 or float64), and returns the next `x` of Newton's method,
 $x - f'(x) / f''(x)$, with both derivatives from tapes.
@@ -359,6 +362,7 @@ def round_ones(x):
 straight_through = Exercise(
     id="07.4",
     title="Round, and let the gradient through",
+    minutes=10,
     statement="""A network that has to end up with whole numbers still needs gradients while it
 learns. Write `round_through(x)`: it takes a float32 tensor of any shape and returns
 it rounded to whole numbers, and in the backward pass it behaves as if it had done

@@ -80,6 +80,7 @@ def count_one_bias_a_layer(sizes):
 count = Exercise(
     id="08.1",
     title="Count the parameters",
+    minutes=5,
     statement="""Write `count_parameters(sizes)`. It takes a list of whole numbers, the size of the
 input followed by the output size of each dense layer, and returns how many numbers the
 network learns, as one whole number.
@@ -282,6 +283,7 @@ class MomentumNotInPlace:
 momentum = Exercise(
     id="08.2",
     title="Momentum",
+    minutes=20,
     statement="""Gradient descent takes each step as if it were the first. With **momentum** each
 weight has a velocity $v$, which starts at 0. A step keeps a share $\\mu$ of the velocity, adds the
 push of the gradient $g$ at the learning rate $\\eta$, and moves the weight by the result:
@@ -476,6 +478,7 @@ def shuffled_in_place(images, labels, batch_size, rng):
 shuffle = Exercise(
     id="08.3",
     title="Shuffled epochs",
+    minutes=10,
     statement="""Write `shuffled_batches(images, labels, batch_size, rng)`, one epoch of data.
 `images` is a float32 array of shape `(n, features)`, `labels` an integer array of shape `(n,)`, and
 `rng` a `numpy.random.Generator`. Return a list of pairs `(images, labels)`:
@@ -673,6 +676,7 @@ class DropoutNumPy(NaiveDropout):
 dropout = Exercise(
     id="08.4",
     title="Dropout with a training flag",
+    minutes=10,
     statement="""Write the class `NaiveDropout`. `NaiveDropout(rate)` takes the share of numbers to
 drop, from 0 to less than 1. Its objects are called as `layer(inputs, training)`, with a float32
 tensor of any shape and `True` or `False`, and return a float32 tensor of the same shape:

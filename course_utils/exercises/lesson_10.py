@@ -56,6 +56,7 @@ def check_strokes(answer):
 find_strokes = Exercise(
     id="10.1",
     title="A filter that finds upright strokes",
+    minutes=10,
     statement="""The kernel of the lesson answers to *edges*, where dark meets bright. Set
 `strokes` to nine numbers, shape (3, 3), that answer to upright **strokes**: bright lines one
 pixel wide.
@@ -214,6 +215,7 @@ def facts_with_batch(input_shape, filters, size, stride, padding):
 foretell = Exercise(
     id="10.2",
     title="Foretell the shape and the parameters",
+    minutes=10,
     statement="""Write `layer_facts(input_shape, filters, size, stride, padding)`. It describes
 the layer `layers.Conv2D(filters, size, strides=stride, padding=padding)` on one image, without
 building it:
@@ -327,6 +329,7 @@ def depthwise_padded(images, kernels):
 depthwise_convolution = Exercise(
     id="10.3",
     title="Depthwise convolution",
+    minutes=20,
     statement="""An ordinary filter adds up all channels. In a **depthwise** convolution no
 channel meets another: each has kernels of its own, and each of these makes a map of its own.
 
@@ -499,6 +502,7 @@ def modes_deviation(x, moving_mean, moving_variance, training):
 two_modes = Exercise(
     id="10.4",
     title="Two modes, mixed up",
+    minutes=20,
     statement="""This function should do what a batch normalisation layer with momentum 0.9
 does, without gamma and beta. It runs without an error on images, and four things in it are
 wrong:
@@ -632,6 +636,7 @@ def fold_mean_lost(kernel, bias, gamma, beta, mean, variance, epsilon):
 fold_away = Exercise(
     id="10.5",
     title="Fold the normalisation into the convolution",
+    minutes=20,
     statement="""In inference, mean and variance are fixed numbers. A convolution followed by a
 batch normalisation is then the same as **one** convolution with another kernel and another
 bias, which is how trained networks are made faster.

@@ -257,6 +257,7 @@ def two_paths_no_relu():
 from_drawing = Exercise(
     id="12.1",
     title="From a drawing to a model",
+    minutes=10,
     statement="""Write `build_two_paths()`, which takes no arguments and returns a new model, wired
 as in the drawing above. Its input is one image of shape (28, 28, 1), its answer has ten numbers.
 
@@ -446,6 +447,7 @@ def extractor_whole(model, names):
 extract = Exercise(
     id="12.2",
     title="A feature extractor",
+    minutes=10,
     statement="""Write `feature_extractor(model, names)`.
 
 - `model` is a Functional model with one input. It may have branches.
@@ -613,6 +615,7 @@ def shared_by_in(first, second):
 share = Exercise(
     id="12.3",
     title="How much two models share",
+    minutes=10,
     statement="""Write `count_shared(first, second)`. Both arguments are built models. Return how
 many numbers they share, as one whole number: the sizes of all weights, trainable or not, that
 belong to both. Return 0 when they share nothing, and count each weight once.
@@ -777,6 +780,7 @@ def split_only(model, name):
 split = Exercise(
     id="12.4",
     title="Split a model in two and join it again",
+    minutes=20,
     statement="""Write `split_and_join(model, name)`.
 
 - `model` is a Functional model with one input and one output. It may have branches and skips.

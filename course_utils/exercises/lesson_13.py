@@ -203,6 +203,7 @@ def prepare_seeded(images, labels, rng):
 leak = Exercise(
     id="13.1",
     title="Find the leak",
+    minutes=20,
     statement="""This function prepares data for a training run. It runs, and it leaks twice:
 
 ```python
@@ -428,6 +429,7 @@ class StopByError(StopAt):
 stop = Exercise(
     id="13.2",
     title="Stop on a target",
+    minutes=10,
     statement="""Write the class `StopAt`, a callback that ends a run as soon as it is good enough.
 `StopAt(monitor, target)` takes the name of a number in the logs of an epoch, such as
 `"val_accuracy"`, and a float. The run ends after the first epoch in which that number is **at
@@ -630,6 +632,7 @@ class WarmupElsewhere(WarmupCosine):
 warmup = Exercise(
     id="13.3",
     title="Warm up, then follow a cosine",
+    minutes=20,
     statement="""Write the class `WarmupCosine`, a callback that sets the learning rate of each
 batch. `WarmupCosine(peak, warmup, total)` takes the highest rate (a float) and two numbers of
 batches, with `0 < warmup < total`. Let $s$ be the number of batches that are done since training
@@ -836,6 +839,7 @@ def head_one_answer(model, images, labels):
 head = Exercise(
     id="13.4",
     title="Prove that only the head moved",
+    minutes=20,
     statement="""The last layer of a classifier is often called its head. Write
 `train_head(model, images, labels)`. `model` is a `keras.Sequential` that has been compiled **and
 trained** before, with all its layers; `images` and `labels` are NumPy arrays that fit it, and its

@@ -142,6 +142,7 @@ def clip_in_numpy(gradients, limit):
 clip = Exercise(
     id="15.1",
     title="Clip the gradients",
+    minutes=10,
     statement="""One odd batch can have a gradient so large that its step ruins the weights. The
 usual guard cuts the length of the step and keeps its direction. Write
 `clip_gradients(gradients, limit)`.
@@ -388,6 +389,7 @@ def accumulate_without_apply(model, optimizer, loss_function, batches):
 accumulate = Exercise(
     id="15.2",
     title="One step from several batches",
+    minutes=20,
     statement="""A large batch may not fit into memory. Cut it into small ones, add up what their
 gradients say, and take **one** step. Write
 `accumulated_step(model, optimizer, loss_function, batches)`.
@@ -609,6 +611,7 @@ BROKEN = """def broken_loop(model, optimizer, loss_function, metric, batches, ep
 mend = Exercise(
     id="15.3",
     title="Mend a loop with three bugs",
+    minutes=20,
     statement=f"""This loop runs without an error and has three bugs. Two of them change what is
 learned, one changes what is reported.
 
@@ -813,6 +816,7 @@ def find_without_steps(step, low, high, steps):
 finder = Exercise(
     id="15.4",
     title="A learning-rate finder",
+    minutes=20,
     statement="""Write `find_learning_rate(step, low, high, steps)`.
 
 - `step(rate)` takes one training step at a learning rate, a Python float, and returns the loss

@@ -200,6 +200,7 @@ def followers_forgotten():
 third_input = Exercise(
     id="18.1",
     title="A third input",
+    minutes=20,
     statement="""How often a headline is passed on also depends on how many people see it. Write
 `build_with_followers()`, which takes nothing and returns a model that is not compiled:
 
@@ -383,6 +384,7 @@ def metrics_absolute_loss(model):
 per_output = Exercise(
     id="18.2",
     title="Metrics for each output",
+    minutes=10,
     statement="""Write `compile_with_metrics(model)`. It takes the lesson's model with its dict of
 outputs `"reposts"` and `"likes"`, not compiled, compiles it, and returns it, such that
 
@@ -555,6 +557,7 @@ def total_not_reduced(model, inputs, targets, weights):
 adds_up = Exercise(
     id="18.3",
     title="A loss that does not add up",
+    minutes=10,
     statement="""Somebody reads in a training log
 
     loss: 2.40   likes_loss: 1.00   reposts_loss: 2.00      with the weights 1.0 and 0.2
@@ -720,6 +723,7 @@ def unknown_exchanged(targets):
 one_head = Exercise(
     id="18.4",
     title="Sample weights for one head",
+    minutes=10,
     statement="""For some headlines the likes were not counted. Write `leave_out_unknown(targets)`:
 
 - `targets` is a dict of two float32 arrays of shape `(n,)`, `"reposts"` and `"likes"`; where the

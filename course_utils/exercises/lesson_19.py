@@ -84,6 +84,7 @@ def count_unshared_only(calls):
 count = Exercise(
     id="19.1",
     title="Count parameters under sharing",
+    minutes=5,
     statement="""Write `count_parameters(calls)`. `calls` is a list with one entry for each call
 of a dense layer: `(name, inputs, outputs)`, a text and two whole numbers. Entries with the same
 name are calls of the same layer; entries with different names are different layers, whatever their
@@ -259,6 +260,7 @@ def pair_swapped(encoder):
 share = Exercise(
     id="19.2",
     title="Share an encoder",
+    minutes=10,
     statement="""Write `read_pair(encoder)`. It takes a Functional or Sequential model from one
 float32 input to one vector, and returns a `keras.Model` from a list of two inputs, left and right,
 to a list of two vectors: what `encoder` makes of the left input, and what it makes of the right
@@ -403,6 +405,7 @@ def head_no_unit(left, right):
 symmetric = Exercise(
     id="19.3",
     title="A symmetric head",
+    minutes=10,
     statement="""Write `symmetric_head(left, right)`. It takes two symbolic float32 tensors of shape
 (None, 4), the vectors of the two sides, and returns a symbolic tensor of shape (None, 1): the score
 of the pair, without an activation. The head must
@@ -601,6 +604,7 @@ def shared_never(pair):
 prove = Exercise(
     id="19.4",
     title="Prove it",
+    minutes=20,
     statement="""Write `is_shared(pair)`. It takes a Functional model from two inputs, left and
 right, to two outputs, such as `read_pair` returns. It returns `True` if **every** trainable weight
 of the model has a part in both outputs, else `False`. The model stays as it is: afterwards its
@@ -767,6 +771,7 @@ def tied_without_gradient(size, code_size):
 tied = Exercise(
     id="19.5",
     title="A tied autoencoder",
+    minutes=20,
     statement="""An **autoencoder** is trained to return its input. An encoder makes a short code
 $c$ of the input $x$, a decoder makes the input from the code. In a *tied* one both use one matrix
 $W$:

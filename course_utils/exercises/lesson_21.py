@@ -199,6 +199,7 @@ def drawn_model(x):
 from_drawing = Exercise(
     id="21.1",
     title="An Inception block from its drawing",
+    minutes=10,
     statement="""Write `drawn_block(x)`, the block that is drawn above. `x` is a symbolic tensor
 of shape (None, height, width, channels), and the result is a symbolic tensor of shape (None,
 height, width, 16).
@@ -341,6 +342,7 @@ def check_cost(answer):
 block_cost = Exercise(
     id="21.2",
     title="The cost of an Inception block",
+    minutes=10,
     statement="""Write `inception_cost(height, width, channels, ones, reduce_threes, threes,
 reduce_fives, fives, pooled)`. It returns the number of multiplications by weights, for one
 image, of `inception_block` with all its reductions, as a whole number. Do it by arithmetic,
@@ -529,6 +531,7 @@ def head_of_a_copy(model, images, labels):
 head_only = Exercise(
     id="21.3",
     title="Freeze and unfreeze around a fit",
+    minutes=10,
     statement="""A model has two layers with weights: `"encoder"`, itself a model, and `"head"`, a
 dense layer without an activation. It has been compiled and fitted before, with nothing frozen.
 Write `train_head(model, images, labels)`, which
@@ -749,6 +752,7 @@ def rebuild_with_batch(shape, parts, edges):
 from_edges = Exercise(
     id="21.4",
     title="Rebuild a network from a list of edges",
+    minutes=20,
     statement="""Write `rebuild(shape, parts, edges)`, which returns a `keras.Model`:
 
 - `shape` is the shape of one example, without the batch axis, such as `(6,)`.

@@ -209,6 +209,7 @@ def blind_one_number(train, test):
 blind = Exercise(
     id="22.1",
     title="The picture-blind baseline",
+    minutes=20,
     statement="""Write `picture_blind(train, test)`. Both arguments are lists of tuples of
 three texts: `(kind, question, answer)`. Answer each test question without any picture:
 
@@ -370,6 +371,7 @@ def twin_half_shift(picture, digits, place):
 twin = Exercise(
     id="22.2",
     title="Two pictures that pooling cannot tell apart",
+    minutes=10,
     statement="""An encoder turns each tile of a picture into a vector, and pooling takes the mean
 of the four vectors. Write `pooled_twin(picture, digits, place)`. It returns another picture with
 **the same mean**, whatever the encoder, for which the question "which digit is at `place`" has
@@ -507,6 +509,7 @@ def head_flat_only(frames):
 head = Exercise(
     id="22.3",
     title="Another head for the clips",
+    minutes=10,
     statement="""Write `over_frames(frames)`, which could stand in the place of the LSTM over the
 frames. It takes a symbolic float32 tensor of shape (None, 5, 64), one vector for each of five
 frames, and returns a symbolic tensor of shape (None, 32), one vector for the clip. It must
@@ -678,6 +681,7 @@ def split_too_strict(sources, held_out):
 split = Exercise(
     id="22.4",
     title="An honest test split",
+    minutes=10,
     statement="""Somebody hands you pictures that are already composed, without a split. You decide
 that some digit images are for the test. Write `honest_split(sources, held_out)`.
 

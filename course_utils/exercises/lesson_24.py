@@ -174,6 +174,7 @@ class ExpertsMean(Experts):
 experts = Exercise(
     id="24.1",
     title="Weights that are not found",
+    minutes=20,
     statement="""This layer asks several dense layers and adds their answers, each times its share.
 It runs, and `fit` trains nothing of it.
 
@@ -384,6 +385,7 @@ class CentreInNumpy(Centre):
 centre = Exercise(
     id="24.2",
     title="A layer that keeps masks",
+    minutes=20,
     statement="""Write the class `Centre`, a layer without arguments. It is called on float32
 `(batch, steps, features)`, and on a mask, boolean `(batch, steps)` with `True` for real steps, or
 none. It returns float32 of the same shape: each row minus its own mean over the steps, feature by
@@ -576,6 +578,7 @@ class SettleRaw(Settle):
 settle = Exercise(
     id="24.3",
     title="A loop that depends on the data",
+    minutes=20,
     statement="""Write the layer `Settle(tolerance=1e-3, limit=50)`. It has one trainable weight $W$
 of shape `(n, n)` that starts with zeros, and is called on `inputs`, float32 `(batch, n)`.
 
@@ -842,6 +845,7 @@ class ReaderOnlyDense(Reader):
 reader = Exercise(
     id="24.4",
     title="Make a model serialisable",
+    minutes=20,
     statement="""The model `Reader` is made of a layer that you hand in, the encoder, and a dense
 layer. As it stands, its `save` raises. Complete the class so that it can be saved, and loaded
 without `custom_objects`.

@@ -199,6 +199,7 @@ class ProjectedInCall(ProjectedDNN):
 projected = Exercise(
     id="26.1",
     title="A projection shortcut",
+    minutes=20,
     statement="""Write the class `ProjectedDNN`, a dense residual block for inputs of any width.
 `ProjectedDNN(depth, neurons)` is called on float32 `(batch, n)` and returns float32
 `(batch, neurons)`: shortcut + main path.
@@ -384,6 +385,7 @@ class TowerActivated(Tower):
 tower = Exercise(
     id="26.2",
     title="Depth as an argument",
+    minutes=10,
     statement="""Write the class `Tower`, a `keras.Model`. `Tower(rounds, neurons, shared=False)` is
 called on float32 `(batch, n)` and returns float32 `(batch, 1)`:
 
@@ -525,6 +527,7 @@ def count_first_as_others(channels, filters, depth, blocks, shared):
 count = Exercise(
     id="26.3",
     title="Count parameters",
+    minutes=10,
     statement="""A chain of `blocks` convolutional blocks starts from an image with `channels`
 channels. Each block is a `CNNResidual(depth, filters)` of this lesson: `depth` convolutions of
 3 × 3 with bias, and a projection of 1 × 1 with bias where it needs one. With `shared=True` all
@@ -714,6 +717,7 @@ class PaddedInNumpy(PaddedDNN):
 padded = Exercise(
     id="26.4",
     title="A block that survives a change of width",
+    minutes=20,
     statement="""In the usual network, the dense block is called on 32 numbers first, and twice on
 its own 64. Write a block that can do this without another layer before it.
 

@@ -337,6 +337,7 @@ class PostAsInTheLesson(ResidualUnit):
 post_activation = Exercise(
     id="27.1",
     title="A post-activation unit",
+    minutes=20,
     statement="""The first residual networks, and ResNet-18 in the next lesson, order the parts
 otherwise. Write the layer `PostActivationUnit(filters)`. It is called on float32 `(batch, height,
 width, channels)` and returns float32 `(batch, height, width, filters)`:
@@ -575,6 +576,7 @@ class BottleneckReluAfterSum(BottleneckUnit):
 bottleneck = Exercise(
     id="27.2",
     title="A bottleneck unit",
+    minutes=20,
     statement="""Deep ResNets save work by narrowing the maps before the 3 × 3 convolution. Write
 the layer `BottleneckUnit(filters, strides=1)`, a pre-activation unit with three convolutions. It
 is called on float32 `(batch, height, width, channels)`, and returns `4 * filters` channels:
@@ -775,6 +777,7 @@ def smoothed_in_numpy(labels, logits, smoothing=0.1):
 smoothing_exercise = Exercise(
     id="27.3",
     title="Label smoothing",
+    minutes=10,
     statement="""A network that is asked for a probability of exactly 1 has to make its logits
 ever larger. **Label smoothing** asks for less: of the 1 that the right class should get, a share
 `smoothing` is taken away and divided equally among all classes, the right one included. With ten
@@ -987,6 +990,7 @@ MENDED = {"A": MendedUnit, "B": MendedUnit, "C": MendedLayer}
 three_broken = Exercise(
     id="27.4",
     title="Three broken ResNets",
+    minutes=20,
     statement="""Mend the parts of the three networks above: `UnitA`, `UnitB` and `LayerC`. All
 three run without an error. Find what is at fault in each; the symptoms of the cell above say where
 to look.

@@ -170,6 +170,7 @@ def count_blocks_as_layers(blocks, channels, classes):
 count = Exercise(
     id="28.1",
     title="Layers and parameters by hand",
+    minutes=20,
     statement="""Networks like `ResNet18` differ in the numbers of their blocks: `(2, 2, 2, 2)` are
 four stages of two basic blocks each, and `(3, 4, 6, 3)` is ResNet-34.
 
@@ -384,6 +385,7 @@ def start_by_product(block):
 start = Exercise(
     id="28.2",
     title="A block that starts as its shortcut",
+    minutes=10,
     statement="""In a new block each gamma (scale) of a normalisation is 1, each beta (shift) 0.
 Let a block start as its shortcut instead: the main path adds nothing to the sum at first, and yet
 takes part after the first step. For that **one variable of one normalisation** has to become 0.
@@ -599,6 +601,7 @@ def rewired_headless(tower, order):
 rewiring = Exercise(
     id="28.3",
     title="Delete units, and swap them",
+    minutes=10,
     statement="""Veit et al. took trained networks apart in two ways: they deleted several units,
 and they let units change places. One function can do both.
 
@@ -801,6 +804,7 @@ def read_helps_first(shallow, deep):
 reading = Exercise(
     id="28.4",
     title="When does depth not help?",
+    minutes=10,
     statement="""A deeper network did worse. Was it hard to train, did it overfit, or was it luck?
 Write `read_depth(shallow, deep)` that tells these apart from several runs of each.
 

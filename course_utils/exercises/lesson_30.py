@@ -166,6 +166,7 @@ def loss_stopped(labels, logits, global_batch_size):
 loss = Exercise(
     id="30.1",
     title="The loss of one replica",
+    minutes=10,
     statement="""A strategy adds up the gradients of all replicas. Write
 `replica_loss(labels, logits, global_batch_size)`, the number that **one** replica
 differentiates, so that the sum over the replicas is the mean cross-entropy over the global
@@ -342,6 +343,7 @@ def rate_unbounded(step, base_rate, base_batch, replica_batch, replicas, warmup_
 rate = Exercise(
     id="30.2",
     title="Scale the learning rate",
+    minutes=10,
     statement="""Write `scaled_rate(step, base_rate, base_batch, replica_batch, replicas,
 warmup_steps)`. A network trains well with the rate `base_rate` and batches of `base_batch` on one
 device. It moves to `replicas` devices with `replica_batch` samples each.
@@ -548,6 +550,7 @@ class OnDeviceHidden(OnDevice):
 on_device = Exercise(
     id="30.3",
     title="Place a layer",
+    minutes=20,
     statement="""Write the layer `OnDevice(layer, device)`. It wraps a layer that is not built yet,
 and puts it on a device, wherever the wrapper itself is called:
 

@@ -217,6 +217,7 @@ def save_under_another_name(model, folder):
 any_batch = Exercise(
     id="32.1",
     title="A signature for any batch size",
+    minutes=10,
     statement="""`model` is a subclassed model that has been called on three images. It takes
 float32 `(batch, 28, 28, 1)` and answers with logits `(batch, 10)`; it has batch normalisation, and
 its `call` takes `training`. Write `save_any(model, folder)`, which writes a SavedModel into
@@ -434,6 +435,7 @@ def representative_all(images):
 representative_exercise = Exercise(
     id="32.2",
     title="Representative data",
+    minutes=10,
     statement="""Write `representative(images)`. `images` is a NumPy array, uint8 `(n, 28, 28)`,
 `n` at least 100, **sorted by class**: first all zeros, then all ones, and so on. Return what the
 option `representative_dataset` takes: a function without arguments that can be called again and
@@ -529,6 +531,7 @@ def check_choice(answer):
 stories = Exercise(
     id="32.3",
     title="Three stories",
+    minutes=10,
     statement="""Choose an export for each of three people. The choices are `".weights.h5"`,
 `".keras"`, `"SavedModel"`, `"LiteRT"` and `"LiteRT int8"`; several may do, and one fits best.
 
@@ -670,6 +673,7 @@ def reader_with(*, scale=255.0, training=False, shares=tf.nn.softmax, spec=None,
 reader = Exercise(
     id="32.4",
     title="A reader of raw pixels",
+    minutes=20,
     statement="""Nobody who uses your model should have to know how it was trained. `model` takes
 float32 `(batch, 28, 28, 1)`, 0 to 1, and answers with logits `(batch, 10)`; it has batch
 normalisation, and its `call` takes `training`. Write `export_reader(model, folder)`, which writes a
