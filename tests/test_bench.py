@@ -3,6 +3,7 @@
 import doctest
 import json
 import sys
+from pathlib import Path
 
 import nbformat
 import pytest
@@ -25,7 +26,7 @@ def test_doctests():
     assert results.failed == 0
 
 
-def test_a_tiny_notebook(tmp_path, capsys):
+def test_a_tiny_notebook(tmp_path, capsys, monkeypatch):
     path = write_notebook(
         tmp_path / "00_tiny.ipynb",
         "import course_utils, os, time",
@@ -37,9 +38,15 @@ def test_a_tiny_notebook(tmp_path, capsys):
     )
     before = path.read_bytes()
     report = tmp_path / "bench.json"
+    epochs = iter([1.0, 3.0])
+    monkeypatch.setattr(
+        bench, "measure_epoch", lambda: bench.Row("epoch", "loop", next(epochs), 1.0)
+    )
     assert bench.main(["--lesson", str(path), "--json", str(report)]) == 0
     content = json.loads(report.read_text(encoding="utf-8"))
-    (row,) = content["rows"]
+    first, row, last = content["rows"]
+    assert [first["benchmark"], last["benchmark"]] == ["epoch", "epoch"]
+    assert row["epochs"] == pytest.approx(row["seconds"] / 2.0)
     assert row["benchmark"] == "lessons"
     assert row["subject"] == "00_tiny"
     assert row["ok"] is True
@@ -49,17 +56,19 @@ def test_a_tiny_notebook(tmp_path, capsys):
     assert content["machine"]["processors"] >= 1
     assert path.read_bytes() == before
     printed = capsys.readouterr().out
-    header, line = printed.strip().splitlines()[-2:]
-    assert header.split() == ["benchmark", "subject", "seconds", "MiB", "note"]
+    header, _, line, _ = printed.strip().splitlines()[-4:]
+    assert header.split() == ["benchmark", "subject", "seconds", "epochs", "MiB", "note"]
     assert line.split()[:2] == ["lessons", "00_tiny"]
     assert line.index("slowest") == header.index("note")
 
 
-def test_a_failing_notebook_is_reported(tmp_path, capsys):
+def test_a_failing_notebook_is_reported(tmp_path, capsys, monkeypatch):
     path = write_notebook(tmp_path / "bad.ipynb", "x = 1", "nothing_of_this_name")
+    failed = bench.Row("epoch", "loop", 0.0, 0.0, "failed: no memory", ok=False)
+    monkeypatch.setattr(bench, "measure_epoch", lambda: failed)
     assert bench.main(["--lesson", str(path)]) == 1
-    last = capsys.readouterr().out.strip().splitlines()[-1]
-    assert last.endswith(
+    line = capsys.readouterr().out.strip().splitlines()[-2]
+    assert line.endswith(
         "failed in code cell 2: NameError: name 'nothing_of_this_name' is not defined"
     )
 
@@ -137,6 +146,31 @@ def test_a_failing_race_is_reported(monkeypatch):
     assert "has no attribute 'build_nothing'" in row.note
 
 
+def test_an_epoch_of_the_published_loop_is_measured(monkeypatch):
+    row = bench.measure_epoch()
+    assert row.ok, row.note
+    assert (row.benchmark, row.epochs) == ("epoch", None)
+    assert 0.5 < row.seconds < 200  # 63 steps of a network of half a million weights
+    assert 300 < row.mebibytes < 4000
+    monkeypatch.setattr(bench, "call_in_process", lambda call: (None, "failed: no memory"))
+    row = bench.measure_epoch()
+    assert (row.ok, row.note) == (False, "failed: no memory")
+
+
+def test_without_a_measured_epoch_the_rows_stay_as_they_are():
+    rows = [bench.Row("epoch", "loop", 0.0, 0.0, ok=False), bench.Row("lessons", "a", 2.0, 1.0)]
+    assert bench.in_epochs(rows) == rows
+
+
+def test_the_slowest_files_are_added_up_and_sorted():
+    cases = [("a.py", 1.5), ("b.ipynb", 2.0), ("a.py", 1.0), *((f"c{n}.py", 0.1) for n in range(9))]
+    lines = "".join(f'<testcase file="{file}" time="{time}"/>' for file, time in cases)
+    rows = list(bench.slowest_files(f"<testsuites><testsuite>{lines}</testsuite></testsuites>"))
+    assert len(rows) == bench.SLOWEST
+    assert (rows[0].subject, rows[0].seconds, rows[0].note) == ("a.py", 2.5, "2 tests")
+    assert (rows[1].subject, rows[1].note) == ("b.ipynb", "1 tests")
+
+
 def test_a_command_is_measured():
     row = bench.measure_command("suite", "all", [sys.executable, "-c", "print('one\\ntwo')"])
     assert (row.ok, row.note) == (True, "two")
@@ -146,8 +180,18 @@ def test_a_command_is_measured():
 
 def test_the_suite_is_what_make_test_runs(monkeypatch):
     seen = []
-    monkeypatch.setattr(bench, "measure_command", lambda *arguments: seen.append(arguments))
-    list(bench.suite(bench.Options(notebooks=())))
+
+    def pretend(*arguments):
+        seen.append(arguments)
+        (report,) = [word for word in arguments[2] if word.startswith("--junitxml=")]
+        Path(report.partition("=")[2]).write_text(
+            '<testsuite><testcase file="a" time="2"/></testsuite>'
+        )
+        return bench.Row("suite", "all", 3.0, 1.0)
+
+    monkeypatch.setattr(bench, "measure_command", pretend)
+    rows = list(bench.suite(bench.Options(notebooks=())))
+    assert [(row.subject, row.seconds) for row in rows] == [("all", 3.0), ("a", 2.0)]
     ((name, subject, command),) = seen
     assert (name, subject) == ("suite", "all")
     assert command[:3] == [sys.executable, "-m", "pytest"]

@@ -1,11 +1,14 @@
 """Measure what the course costs: seconds and memory of imports, lessons, training, the suite.
 
-    python tools/bench.py                      imports, then each lesson in a kernel of its own
-    python tools/bench.py --lesson 03_eager_and_graph
-    python tools/bench.py imports              only this benchmark
-    python tools/bench.py loops                training loops: steps a second, and their ratios
-    python tools/bench.py --suite              all tests and notebooks, too
-    python tools/bench.py --json bench.json    the same table for a program
+    python -m tools.bench                      imports, then each lesson in a kernel of its own
+    python -m tools.bench --lesson 03_eager_and_graph
+    python -m tools.bench imports              only this benchmark
+    python -m tools.bench loops                training loops: steps a second, and their ratios
+    python -m tools.bench --suite              all tests and notebooks, too, and the slowest files
+    python -m tools.bench --json bench.json    the same table for a program
+
+Seconds differ from machine to machine, so a lesson's cells are also given in epochs of the
+published ResNet loop, which is timed before the lessons and after them. A lesson may take six.
 
 This is no test: nothing fails for being slow. It ends with 1 if a lesson or the suite fails. The
 notebooks are read and not written. A new benchmark is a function below ``@benchmark("name")``
@@ -21,23 +24,24 @@ import re
 import statistics
 import subprocess
 import sys
+import tempfile
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import nbformat
 import psutil
 from nbclient import NotebookClient
 from nbclient.exceptions import CellControlSignal, CellExecutionError, DeadKernelError
 
+from conftest import ENVIRONMENT
+
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
-
-from conftest import ENVIRONMENT  # noqa: E402  (needs the line above)
-
 MEBIBYTE = 2**20
 CELL_TIMEOUT = 300  # seconds
 IMPORTS = (
@@ -66,6 +70,7 @@ class Row:
     mebibytes: float  # the largest memory seen; at the end for imports and loops
     note: str = ""
     ok: bool = True
+    epochs: float | None = None  # of the published ResNet loop, where these were measured
 
 
 @dataclass(frozen=True)
@@ -155,7 +160,7 @@ def measure_import(module: str, repeats: int) -> Row:
 
 
 def measure_notebook(path: Path) -> Row:
-    """Run a notebook in a fresh kernel, from the kernel's start to the end of the last cell.
+    """Run a notebook in a fresh kernel, from its first cell to the end of the last one.
 
     The note names the slowest cell, or the cell that failed and why.
     """
@@ -166,11 +171,11 @@ def measure_notebook(path: Path) -> Row:
         kernel_name="python3",
         resources={"metadata": {"path": str(path.resolve().parent)}},
     )
-    slowest, number, failure = (0.0, 0), 0, ""
-    started = time.perf_counter()
+    slowest, number, failure, started = (0.0, 0), 0, "", time.perf_counter()
     with PeakMemory() as memory:
         try:
             with client.setup_kernel(env=child_environment()):
+                started = time.perf_counter()
                 for index, cell in enumerate(notebook.cells):
                     if cell.cell_type != "code" or "NBVAL_SKIP" in cell.source:
                         continue
@@ -217,11 +222,91 @@ def imports(options: Options) -> Iterator[Row]:
         yield measure_import(module, repeats)
 
 
+def train_published_resnet() -> None:
+    """Train a ResNet for an epoch as its published loop does, and print what it took as JSON.
+
+    The pre-activation ResNet of lesson 27, 4,000 digits in batches of 64, Adam, and a training
+    step under ``tf.function``. The first step, which traces, is taken before and does not count.
+    """
+    from course_utils.builders.resnet import ResNet, prepare
+    from course_utils.data import load_digits
+    from course_utils.session import seed_everything
+    from course_utils.training.loop import make_batches
+
+    seed_everything(0)
+    import keras
+    import tensorflow as tf
+
+    (images, labels), _ = load_digits()
+    batches = make_batches((prepare(images), labels), batch_size=64, shuffle=True, seed=0)
+    model, optimizer = ResNet(), keras.optimizers.Adam()
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model(prepare(images[:1]))
+    optimizer.build(model.trainable_variables)
+
+    @tf.function
+    def step(pictures: Any, targets: Any) -> Any:
+        with tf.GradientTape() as tape:
+            value = loss(targets, model(pictures, training=True))
+        gradients = tape.gradient(value, model.trainable_variables)
+        optimizer.apply(gradients, model.trainable_variables)
+        return value
+
+    for pictures, targets in batches.take(1):
+        step(pictures, targets)
+    started = time.perf_counter()
+    for pictures, targets in batches:
+        step(pictures, targets)
+    seconds = time.perf_counter() - started
+    memory = psutil.Process().memory_info().rss
+    print("MEASURED", json.dumps({"seconds": seconds, "memory": memory}))
+
+
+def measure_epoch() -> Row:
+    """Return what an epoch of the published ResNet loop costs, in a process of its own."""
+    subject = "published ResNet loop"
+    measured, failure = call_in_process("train_published_resnet()")
+    if measured is None:
+        return Row("epoch", subject, 0.0, 0.0, failure, ok=False)
+    return Row("epoch", subject, measured["seconds"], measured["memory"] / MEBIBYTE, "4,000 digits")
+
+
+def call_in_process(call: str) -> tuple[Any, str]:
+    """Call a function of this module in a fresh process; return what it measured, or why not."""
+    done = subprocess.run(
+        [sys.executable, "-c", f"from tools import bench; bench.{call}"],
+        cwd=ROOT,
+        env=child_environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    found = re.search(r"^MEASURED (.+)$", done.stdout, re.MULTILINE)
+    if found is None:
+        last = (done.stderr.strip().splitlines() or ["no message"])[-1]
+        return None, f"failed: {last}"
+    return json.loads(found[1]), ""
+
+
 @benchmark("lessons")
 def lessons(options: Options) -> Iterator[Row]:
-    """What each lesson costs from a fresh kernel to its last cell."""
+    """What the cells of each lesson cost, between two epochs of the published ResNet loop."""
+    yield measure_epoch()
     for path in options.notebooks:
         yield measure_notebook(path)
+    yield measure_epoch()
+
+
+def in_epochs(rows: Sequence[Row]) -> list[Row]:
+    """Return the rows with those of lessons in epochs, too: of the mean of the measured ones."""
+    measured = [row.seconds for row in rows if row.benchmark == "epoch" and row.ok]
+    if not measured:
+        return list(rows)
+    epoch = statistics.mean(measured)
+    return [
+        replace(row, epochs=row.seconds / epoch) if row.benchmark == "lessons" else row
+        for row in rows
+    ]
 
 
 def race(contestants: Mapping[str, tuple[Callable[[], object], int]], rounds: int) -> dict:
@@ -332,21 +417,10 @@ LOOPS = (("mlp", 125, 25, 12), ("cnn", 60, 5, 8))  # model, steps, eager steps, 
 def loops(options: Options) -> Iterator[Row]:
     """What 1,000 training steps cost in the course's loop, in ``fit`` and in plain loops."""
     for name, *sizes in LOOPS:
-        code = f"from tools.bench import measure_loops; measure_loops({name!r}, *{sizes})"
-        done = subprocess.run(
-            [sys.executable, "-c", code],
-            cwd=ROOT,
-            env=child_environment(),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        found = re.search(r"^MEASURED (.+)$", done.stdout, re.MULTILINE)
-        if found is None:
-            last = (done.stderr.strip().splitlines() or ["no message"])[-1]
-            yield Row("loops", name, 0.0, 0.0, f"failed: {last}", ok=False)
+        measured, failure = call_in_process(f"measure_loops({name!r}, *{sizes})")
+        if measured is None:
+            yield Row("loops", name, 0.0, 0.0, failure, ok=False)
             continue
-        measured = json.loads(found[1])
         speeds, memory = measured["speeds"], measured["memory"] / MEBIBYTE
         for contestant, speed in speeds.items():
             against = [
@@ -358,33 +432,55 @@ def loops(options: Options) -> Iterator[Row]:
             yield Row("loops", f"{name}, {contestant}", 1_000 / speed, memory, note)
 
 
+SLOWEST = 10  # files of the suite that are named
+
+
 @benchmark("suite")
 def suite(options: Options) -> Iterator[Row]:
-    """What ``make test`` costs with two workers, without the style check."""
+    """What ``make test`` costs with two workers, without the style check; the slowest files."""
     from tools.manage import pytest_arguments
 
     arguments = pytest_arguments(None, lax=False, workers=2)
-    yield measure_command("suite", "all", [sys.executable, "-m", "pytest", "-q", *arguments])
+    with tempfile.TemporaryDirectory() as folder:
+        report = Path(folder) / "suite.xml"
+        command = [sys.executable, "-m", "pytest", "-q", *arguments]
+        command += ["-o", "junit_family=xunit1", f"--junitxml={report}"]
+        yield measure_command("suite", "all", command)
+        if report.exists():
+            yield from slowest_files(report.read_text(encoding="utf-8"))
+
+
+def slowest_files(report: str) -> Iterator[Row]:
+    """Yield the files of a JUnit report whose tests took longest, added up over the workers."""
+    seconds: dict[str, float] = defaultdict(float)
+    count: dict[str, int] = defaultdict(int)
+    for case in ElementTree.fromstring(report).iter("testcase"):
+        file = case.get("file", "?")
+        seconds[file] += float(case.get("time", 0))
+        count[file] += 1
+    for file in sorted(seconds, key=seconds.__getitem__, reverse=True)[:SLOWEST]:
+        yield Row("suite", file, seconds[file], 0.0, f"{count[file]} tests")
 
 
 def format_table(rows: Sequence[Row]) -> str:
     """Return the rows as one aligned table.
 
-    >>> print(format_table([Row("imports", "numpy", 0.1234, 30.0, "median of 5")]))
-    benchmark  subject  seconds  MiB  note
-    imports    numpy      0.123   30  median of 5
+    >>> print(format_table([Row("lessons", "03", 12.3456, 900.0, "slowest: 7", epochs=2.4)]))
+    benchmark  subject  seconds  epochs  MiB  note
+    lessons    03        12.346     2.4  900  slowest: 7
     """
-    header = ("benchmark", "subject", "seconds", "MiB", "note")
-    cells = [header]
+    cells = [("benchmark", "subject", "seconds", "epochs", "MiB", "note")]
     for row in rows:
-        seconds, mebibytes = f"{row.seconds:.3f}", f"{row.mebibytes:.0f}"
-        cells.append((row.benchmark, row.subject, seconds, mebibytes, row.note))
-    widths = [max(len(line[column]) for line in cells) for column in range(4)]
+        epochs = "" if row.epochs is None else f"{row.epochs:.1f}"
+        mebibytes = f"{row.mebibytes:.0f}" if row.mebibytes else ""
+        numbers = (f"{row.seconds:.3f}", epochs, mebibytes)
+        cells.append((row.benchmark, row.subject, *numbers, row.note))
+    widths = [max(len(line[column]) for line in cells) for column in range(5)]
     lines = []
-    for name, subject, seconds, mebibytes, note in cells:
-        left = f"{name:<{widths[0]}}  {subject:<{widths[1]}}"
-        right = f"{seconds:>{widths[2]}}  {mebibytes:>{widths[3]}}"
-        lines.append(f"{left}  {right}  {note}".rstrip())
+    for line in cells:
+        left = [f"{text:<{width}}" for text, width in zip(line[:2], widths[:2], strict=True)]
+        right = [f"{text:>{width}}" for text, width in zip(line[2:5], widths[2:], strict=True)]
+        lines.append("  ".join([*left, *right, line[5]]).rstrip())
     return "\n".join(lines)
 
 
@@ -460,6 +556,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for row in BENCHMARKS[name](Options(notebooks=notebooks)):
             print(f"{name}: {row.subject}, {row.seconds:.1f} s", file=sys.stderr, flush=True)
             rows.append(row)
+    rows = in_epochs(rows)
     machine = describe_machine()
     print(", ".join(f"{name} {value}" for name, value in machine.items()), end="\n\n")
     print(format_table(rows))
