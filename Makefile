@@ -1,5 +1,5 @@
-# All the work is done by tools/manage.py, which also runs without make:
-#     python tools/manage.py lab LESSON=02        (Windows: py tools\manage.py lab LESSON=02)
+# All the work is done by tools/manage.py, which also runs without make, in this folder:
+#     python -m tools.manage lab LESSON=02        (Windows: py -m tools.manage lab LESSON=02)
 
 .DEFAULT_GOAL := help
 COMMANDS := setup lab test refresh bench lock clean help
@@ -24,5 +24,5 @@ ifeq ($(strip $(RUN)),)
 	@echo "    make $@ PYTHON=/path/to/python3.12" >&2
 	@exit 1
 else
-	@"$(RUN)" tools/manage.py $@ $(given)
+	@"$(RUN)" -m tools.manage $@ $(given)
 endif

@@ -1,31 +1,20 @@
-"""What every pytest run of this project shares: the kernels' environment and the order of files.
+"""What every pytest run of this project shares: variables, the choice of a lesson, the order.
 
 pytest reads this file in the main process and in each of its workers, before any test module or
 any notebook kernel starts, so `make test`, `make refresh` and a plain
-`pytest --nbval notebooks/02*.ipynb` run notebooks under the same conditions.
+`pytest --nbval notebooks/03*.ipynb` run notebooks under the same conditions.
 """
 
 import os
+import re
 from collections import defaultdict
+from pathlib import Path
 
 import pytest
 
-ENVIRONMENT = {
-    # Training shows no progress bars, whose text differs from run to run.
-    "COURSE_QUIET": "1",
-    # tf.autograph.to_code writes names in the order of a set.
-    "PYTHONHASHSEED": "0",
-    # TensorFlow's own log lines name times and processes.
-    "TF_CPP_MIN_LOG_LEVEL": "3",
-    # Several kernels share one GPU.
-    "TF_FORCE_GPU_ALLOW_GROWTH": "true",
-    # The kernel is the one of this environment, even if the user has another "python3" kernel.
-    "JUPYTER_PREFER_ENV_PATH": "1",
-}
-"""Environment variables of every notebook kernel under test; a value that is set already wins."""
-
-for _name, _value in ENVIRONMENT.items():
-    os.environ.setdefault(_name, _value)
+from tools.conditions import environment
+from tools.find_lesson import find_lesson
+from tools.settings import Problem
 
 SECONDS = "course/seconds"
 
@@ -34,13 +23,26 @@ def _file(nodeid: str) -> str:
     return nodeid.split("::", 1)[0]
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    """Find the rules for outputs from any folder, and read how long each file took last time.
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the option that chooses a lesson."""
+    parser.addoption("--lesson", metavar="NN", help="run only what belongs to this lesson")
 
-    A worker is told the times by the main process instead.
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Set the variables, find the rules for outputs from any folder, the lesson, and the times.
+
+    A worker has the variables of the main process, which also tells it how long each file took
+    last time.
     """
+    os.environ.update(environment())
     rules = config.option.nbval_sanitize_with
     config.option.nbval_sanitize_with = str(config.rootpath / rules)
+    config._course_lesson = None
+    if config.getoption("--lesson"):
+        try:
+            config._course_lesson = find_lesson(config.getoption("--lesson")).stem[:2]
+        except Problem as problem:
+            raise pytest.UsageError(str(problem)) from problem
     workerinput = getattr(config, "workerinput", None)
     if workerinput is not None:
         config._course_seconds = workerinput["course_seconds"]
@@ -58,10 +60,15 @@ def pytest_configure_node(node) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Start the longest files first, so that parallel workers end together.
+    """Keep what belongs to the chosen lesson; start the longest files first.
 
-    A file that was never timed counts as long when it is a notebook and as short otherwise.
+    So parallel workers end together. A file that was never timed counts as long when it is a
+    notebook and as short otherwise.
     """
+    if config._course_lesson is not None:
+        chosen = [item for item in items if belongs_to_lesson(item, config._course_lesson)]
+        config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
+        items[:] = chosen
     seconds = config._course_seconds
 
     def longest_first(item: pytest.Item) -> float:
@@ -69,6 +76,21 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         return -seconds.get(name, 60.0 if name.endswith(".ipynb") else 5.0)
 
     items.sort(key=longest_first)
+
+
+def belongs_to_lesson(item: pytest.Item, number: str) -> bool:
+    """Return whether a test carries a lesson's number in its file's name or in its parameters.
+
+    Such as ``05_gradient_tape.ipynb``, ``test_lesson_05.py`` and ``[05]``, ``[05.1-stub]`` or
+    ``[rule-05_gradient_tape]``, in which it stands at the start of a part.
+    """
+    in_name = rf"(?:^|_){number}(?:_|$)"
+    in_parameters = rf"(?:^|(?<!\de)-){number}(?:[._]|-|$)"  # 1e-05 is a number of another kind
+    callspec = getattr(item, "callspec", None)
+    return bool(
+        re.search(in_name, Path(_file(item.nodeid)).stem)
+        or (callspec and re.search(in_parameters, callspec.id))
+    )
 
 
 class _Stopwatch:

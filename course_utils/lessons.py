@@ -51,23 +51,6 @@ def lessons() -> list[Lesson]:
     ]
 
 
-def lesson(which: str) -> Lesson:
-    """Return a lesson by its number or by its file name without the ending.
-
-    Raises:
-        ValueError: there is no such lesson.
-
-    >>> lesson("00").number
-    '00'
-    """
-    every = lessons()
-    for one in every:
-        if which in (one.number, one.name):
-            return one
-    have = ", ".join(one.number for one in every) or "none yet"
-    raise ValueError(f"There is no lesson {which!r}. There are: {have}.")
-
-
 def show_map() -> "Diagram":
     """Return the course as a picture: a box a lesson, an arrow to each lesson that needs it."""
     from course_utils.diagrams import draw_graph

@@ -1,6 +1,7 @@
 """Run Python code in a process of its own, in which nothing has been imported yet."""
 
 import os
+import signal
 import subprocess
 import sys
 import textwrap
@@ -8,6 +9,15 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
+
+
+def obey_interrupts() -> None:
+    """Let SIGINT interrupt this process, as it does in a terminal and in a kernel.
+
+    A child inherits what its parent ignores, and a job in the background of a script ignores
+    SIGINT: a process that a test interrupts calls this first.
+    """
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def run_python(

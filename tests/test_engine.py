@@ -383,13 +383,12 @@ def test_endless_compiled_loop_is_left_behind():
 def test_interrupting_the_kernel_stops_the_answer():
     done = run(
         """
-        import _thread, signal, threading, time
+        import _thread, threading, time
+        from tests.fresh_process import obey_interrupts
         from tests.test_engine import EXERCISE
         from course_utils.exercises.engine import judge
 
-        # As a kernel does: a job in the background starts with SIGINT ignored.
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-
+        obey_interrupts()
         counter = 0
         def double(x):
             global counter

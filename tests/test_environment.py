@@ -1,7 +1,6 @@
 """The ways to install the course agree: pip's pins, conda's file, the metadata and the workflow."""
 
 import importlib.metadata
-import importlib.util
 import itertools
 import re
 import tomllib
@@ -15,6 +14,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from course_utils import session
+from tools import find_python, settings
 
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
@@ -25,13 +25,6 @@ SYSTEMS = {
     "darwin": ("posix", "Darwin", "arm64"),
     "win32": ("nt", "Windows", "AMD64"),
 }
-
-
-def _manage():
-    spec = importlib.util.spec_from_file_location("manage", ROOT / "tools" / "manage.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def read_pins(name: str) -> list[Requirement]:
@@ -163,7 +156,7 @@ def test_the_supported_pythons_are_the_same_everywhere():
     classifiers = PROJECT["project"]["classifiers"]
     named = [line.rpartition(" ")[2] for line in classifiers if "Python :: 3." in line]
     assert named == list(PYTHONS)
-    assert [f"{major}.{minor}" for major, minor in _manage().PYTHONS] == list(PYTHONS)
+    assert [f"{major}.{minor}" for major, minor in find_python.PYTHONS] == list(PYTHONS)
     assert PROJECT["tool"]["ruff"]["target-version"] == "py" + PYTHONS[0].replace(".", "")
     assert workflow()["jobs"]["tests"]["strategy"]["matrix"]["python"] == list(PYTHONS)
 
@@ -172,23 +165,43 @@ def test_the_oldest_tensorflow_is_the_same_everywhere():
     floor = next(line for line in direct_requirements() if line.name == "tensorflow")
     oldest = str(floor.specifier).removeprefix(">=")
     numbers = tuple(map(int, oldest.split(".")))
-    assert numbers == _manage().OLDEST_TENSORFLOW
+    assert numbers == settings.OLDEST_TENSORFLOW
     assert numbers == session.OLDEST_TENSORFLOW
-    matrix = workflow()["jobs"]["tests"]["strategy"]["matrix"]
-    assert {entry["tensorflow"] for entry in matrix["include"]} == {f"{oldest}.*"}
+    assert extra_settings()["TENSORFLOW"] == {f"{oldest}.*"}
 
 
-def test_the_workflow_tries_the_pins_on_the_three_systems():
+def extra_settings() -> dict[str, set[str]]:
+    """Return the values that the workflow's additional rows give to each variable."""
+    found: dict[str, set[str]] = {}
+    for entry in workflow()["jobs"]["tests"]["strategy"]["matrix"]["include"]:
+        for word in entry["settings"].split():
+            name, _, value = word.partition("=")
+            found.setdefault(name, set()).add(value)
+    return found
+
+
+def test_the_workflow_tries_the_pins_and_the_oldest_tensorflow_on_the_three_systems():
     job = workflow()["jobs"]["tests"]
     matrix = job["strategy"]["matrix"]
-    assert matrix["os"] == ["ubuntu-latest", "macos-latest", "windows-latest"]
-    assert matrix["tensorflow"] == [""]
-    assert job["env"] == {"TENSORFLOW": "${{ matrix.tensorflow }}"}
-    runs = {step.get("if"): step["run"] for step in job["steps"] if "run" in step}
-    assert runs == {
-        "runner.os != 'Windows'": "make test",
-        "runner.os == 'Windows'": "python tools/manage.py test",
-    }
+    systems = ["ubuntu-latest", "macos-latest", "windows-latest"]
+    assert matrix["os"] == systems
+    assert matrix["settings"] == [""]
+    oldest = [entry["os"] for entry in matrix["include"] if "TENSORFLOW" in entry["settings"]]
+    assert sorted(oldest) == sorted(systems)
+    (run,) = [step["run"] for step in job["steps"] if "run" in step]
+    by_hand = "runner.os == 'Windows' && 'python -m tools.manage' || 'make'"
+    assert run == f"env ${{{{ matrix.settings }}}} ${{{{ {by_hand} }}}} test"
+
+
+def test_the_workflow_tries_what_contributing_says_that_lessons_must_pass():
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    (sentence,) = re.findall(
+        r"^Lessons must pass with oneDNN.*?\n\n", text, re.DOTALL | re.MULTILINE
+    )
+    named = re.findall(r"(TF_\w+)=(\d)", sentence)
+    assert len(named) == 3
+    for name, value in named:
+        assert extra_settings()[name] == {value}
 
 
 def test_the_gpu_job_waits_until_it_is_switched_on():

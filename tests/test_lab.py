@@ -6,7 +6,6 @@ The notebooks are copies in a temporary folder, and the user's own Jupyter setti
 """
 
 import contextlib
-import importlib.util
 import json
 import re
 import shutil
@@ -20,6 +19,9 @@ from pathlib import Path
 import nbformat
 import pytest
 
+from tools.manage import lab_command
+from tools.venv import environment
+
 ROOT = Path(__file__).resolve().parent.parent
 LESSONS = ["00_start_here", "02_eager_and_graph"]
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -31,13 +33,6 @@ SECONDS_TO_RUN = 300
 needs_chromium = pytest.mark.skipif(
     CHROMIUM is None, reason=f"no Chromium on this machine (looked for {', '.join(BROWSERS)})"
 )
-
-
-def load_manage():
-    spec = importlib.util.spec_from_file_location("manage", ROOT / "tools" / "manage.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def wait_for(look, seconds: float, what: str):
@@ -115,16 +110,15 @@ def private_jupyter(home: Path) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
-    manage = load_manage()
     root = tmp_path_factory.mktemp("course")
     (root / "notebooks").mkdir()
     for lesson in LESSONS:
         if (ROOT / "notebooks" / f"{lesson}.ipynb").exists():
             copy_without_outputs(lesson, root / "notebooks")
     home = tmp_path_factory.mktemp("jupyter")
-    environ = {**manage.environment(), **private_jupyter(home), "PYTHONPATH": str(ROOT)}
+    environ = {**environment(), **private_jupyter(home), "PYTHONPATH": str(ROOT)}
     first = root / "notebooks" / f"{LESSONS[0]}.ipynb"
-    command = manage.lab_command(sys.executable, first, root, browser=False)
+    command = lab_command(sys.executable, first, root, browser=False)
     log = home / "log.txt"
     with open(log, "wb") as output:
         process = subprocess.Popen(

@@ -9,6 +9,7 @@ import nbformat
 import pytest
 
 from course_utils import lessons
+from tools.settings import SETTINGS
 
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOK = ROOT / "notebooks" / "00_start_here.ipynb"
@@ -68,13 +69,11 @@ def test_every_section_it_points_to_is_there(notebook):
 
 
 def test_the_commands_it_names_exist(notebook):
-    from tools import manage
-
     named = re.findall(r"`make (\w+)(?: (\w+)=\S+)?`", text_of(notebook))
     assert {command for command, _ in named} == {"lab", "clean"}
     for command, setting in named:
-        assert command in manage.SETTINGS
-        assert not setting or setting in manage.SETTINGS[command]
+        assert command in SETTINGS
+        assert not setting or setting in SETTINGS[command]
 
 
 @pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")

@@ -564,14 +564,6 @@ def test_tracebacks_name_no_folder(path, short):
 # --- the map in course_utils ---------------------------------------------------------------
 
 
-def test_a_lesson_is_found_by_number_and_by_name(monkeypatch):
-    one = course_map.Lesson("00_a.ipynb", "00", "A", "Why?", 5, (), ())
-    monkeypatch.setattr(course_map, "lessons", lambda: [one])
-    assert course_map.lesson("00") is course_map.lesson("00_a") is one
-    with pytest.raises(ValueError, match=r"no lesson '07'. There are: 00"):
-        course_map.lesson("07")
-
-
 def test_the_map_draws_each_lesson_and_each_need(monkeypatch):
     from course_utils import diagrams
 

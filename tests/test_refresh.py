@@ -11,6 +11,7 @@ import nbformat
 import pytest
 
 from tools import notebooks as tool
+from tools.conditions import comparison_options, count_workers
 
 SESSION = '''"""Stands in for the real module: this miniature needs no TensorFlow."""
 
@@ -47,8 +48,9 @@ CELLS = [
 
 def build(root: Path) -> None:
     """Build the miniature course: the real tool and settings, two tiny lessons."""
-    settings = ("pyproject.toml", "conftest.py", "tests/nbval_sanitize.cfg")
-    for name in (*settings, "tools/manage.py", "tools/notebooks.py"):
+    settings = ["pyproject.toml", "conftest.py", "tests/nbval_sanitize.cfg"]
+    tools = [f"tools/{path.name}" for path in (tool.ROOT / "tools").glob("*.py")]
+    for name in settings + tools:
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(tool.ROOT / name, root / name)
     (root / "course_utils").mkdir()
@@ -95,14 +97,14 @@ def run(root: Path, *command: str) -> subprocess.CompletedProcess:
 
 def refresh(root: Path, *options: str) -> str:
     """Refresh, which must succeed, and return what it says."""
-    done = run(root, "tools/notebooks.py", "refresh", *options)
+    done = run(root, "-m", "tools.notebooks", "refresh", *options)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
 
 def compare(root: Path) -> subprocess.CompletedProcess:
     """Compare the notebooks as the tests do."""
-    return run(root, "-m", "pytest", *tool.nbval_options(), "notebooks")
+    return run(root, "-m", "pytest", *comparison_options(count_workers()), "notebooks")
 
 
 def contents(root: Path) -> dict[str, bytes]:
@@ -194,7 +196,7 @@ def test_what_fails_is_named_and_left_alone(course):
     save(course, words, "01_words")
     before = contents(course)
 
-    done = run(course, "tools/notebooks.py", "refresh")
+    done = run(course, "-m", "tools.notebooks", "refresh")
     assert done.returncode == 1
     assert "00_pictures.ipynb, code cell 4 (id 'value')" in done.stderr
     assert "total / 0" in done.stderr and "ZeroDivisionError" in done.stderr
@@ -222,7 +224,7 @@ def test_one_failing_notebook_does_not_keep_back_the_others(course, monkeypatch)
 
 
 def test_an_unknown_lesson_is_refused(course):
-    done = run(course, "tools/notebooks.py", "refresh", "--lesson", "07")
+    done = run(course, "-m", "tools.notebooks", "refresh", "--lesson", "07")
     assert done.returncode == 1
     assert "There is no lesson '07'. There are: 00, 01." in done.stderr
     assert "Traceback" not in done.stderr

@@ -256,6 +256,7 @@ def test_workers_do_not_outlive_the_process_that_started_them(script, name):
     """As when a kernel is restarted, or interrupted from its terminal."""
     code = (
         "import sys\nfrom course_utils.workers import run_workers\n"
+        "from tests.fresh_process import obey_interrupts\nobey_interrupts()\n"
         "run_workers(sys.argv[1], on_line=lambda worker, line: print(line, flush=True))"
     )
     starter = subprocess.Popen(

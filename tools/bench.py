@@ -39,7 +39,9 @@ import psutil
 from nbclient import NotebookClient
 from nbclient.exceptions import CellControlSignal, CellExecutionError, DeadKernelError
 
-from conftest import ENVIRONMENT
+from tools.conditions import comparison_options, environment, what_to_run
+from tools.find_lesson import find_lesson, notebook_paths
+from tools.settings import Problem
 
 ROOT = Path(__file__).resolve().parents[1]
 MEBIBYTE = 2**20
@@ -135,7 +137,7 @@ class PeakMemory:
 def child_environment() -> dict[str, str]:
     """Return the environment of measured processes: that of the tests, and this checkout first."""
     path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
-    return {**ENVIRONMENT, **os.environ, "PYTHONPATH": path}
+    return {**os.environ, **environment(), "PYTHONPATH": path}
 
 
 def measure_import(module: str, repeats: int) -> Row:
@@ -438,9 +440,7 @@ SLOWEST = 10  # files of the suite that are named
 @benchmark("suite")
 def suite(options: Options) -> Iterator[Row]:
     """What ``make test`` costs with two workers, without the style check; the slowest files."""
-    from tools.manage import pytest_arguments
-
-    arguments = pytest_arguments(None, lax=False, workers=2)
+    arguments = [*comparison_options(workers=2), *what_to_run()]
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "suite.xml"
         command = [sys.executable, "-m", "pytest", "-q", *arguments]
@@ -503,27 +503,6 @@ def describe_machine() -> dict[str, str | int]:
     }
 
 
-def find_notebooks(names: Sequence[str] | None) -> tuple[Path, ...]:
-    """Return the lessons of these names, given as paths, stems or numbers; all if None.
-
-    Raises:
-        ValueError: no lesson has such a name.
-    """
-    known = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
-    if names is None:
-        return tuple(known)
-    found = []
-    for name in names:
-        fitting = [path for path in known if name in (path.stem, path.name, path.stem[:2])]
-        if not fitting and name.endswith(".ipynb") and Path(name).is_file():
-            fitting = [Path(name)]
-        if not fitting:
-            lessons = ", ".join(path.stem for path in known) or "none"
-            raise ValueError(f"--lesson: no lesson {name!r}. There are: {lessons}.")
-        found += fitting
-    return tuple(found)
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run benchmarks and print their table. Returns 1 if something failed to run, else 0."""
     parser = argparse.ArgumentParser(description="Measure what the course costs.")
@@ -542,9 +521,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if unknown := [name for name in options.names if name not in BENCHMARKS]:
         parser.error(f"no benchmark {unknown[0]!r}. There are: {', '.join(BENCHMARKS)}.")
     try:
-        notebooks = find_notebooks(options.lesson)
-    except ValueError as error:
-        parser.error(str(error))
+        notebooks = [find_lesson(name) for name in options.lesson or ()] or notebook_paths()
+    except Problem as problem:
+        parser.error(str(problem))
     names = list(options.names)
     if not names:
         names = ["lessons"] if options.lesson else [name for name in BENCHMARKS if name != "suite"]
@@ -553,7 +532,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     rows = []
     for name in names:
-        for row in BENCHMARKS[name](Options(notebooks=notebooks)):
+        for row in BENCHMARKS[name](Options(notebooks=tuple(notebooks))):
             print(f"{name}: {row.subject}, {row.seconds:.1f} s", file=sys.stderr, flush=True)
             rows.append(row)
     rows = in_epochs(rows)

@@ -1,12 +1,11 @@
 """Run the very code that stands in a lesson, so that tests can compare it with the helpers."""
 
 import ast
-from pathlib import Path
 from typing import Any
 
 import nbformat
 
-NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
+from tools.find_lesson import find_lesson
 
 
 def lesson_code(number: str, *names: str) -> dict[str, Any]:
@@ -16,9 +15,10 @@ def lesson_code(number: str, *names: str) -> dict[str, Any]:
     of a cell count as definitions.
 
     Raises:
+        Problem: there is no such lesson.
         LookupError: no cell of the lesson defines one of the names.
     """
-    (path,) = NOTEBOOKS.glob(f"{number}_*.ipynb")
+    path = find_lesson(number)
     cells = [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
     setup = next(cell.source for cell in cells if cell.id == "setup")
     imports = setup.split(f"start_lesson(seed={int(number)})", maxsplit=1)[1]

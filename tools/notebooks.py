@@ -29,6 +29,10 @@ import nbformat
 from nbformat import NotebookNode
 from nbformat.v4 import nbjson
 
+from tools.conditions import comparison_options, count_workers
+from tools.find_lesson import find_lesson, notebook_paths
+from tools.settings import Problem
+
 ROOT = Path(__file__).resolve().parents[1]
 COLAB = "https://colab.research.google.com"
 BADGE = f"{COLAB}/assets/colab-badge.svg"
@@ -40,23 +44,17 @@ CELL_ID = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 DRAWING_MODULES = ("diagrams", "plots")
 
 PLUGIN = "tools.notebooks"
-TEST_FOLDERS = ("tests", "course_utils", "notebooks")
 OUTPUTS_DIFFER = "Cell outputs differ"  # nbval's message
 CARRIAGE_RETURN = re.compile(r"^.*\r(?=[^\n])", re.MULTILINE)  # what nbval leaves out, too
 FILE_PATH = re.compile(r"(?:~|(?:\b|(?<=m))[A-Za-z]:)?[/\\][^\s'\"\x1b:]+\.py\b")
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
 
-class NotebookError(Exception):
+class NotebookError(Problem):
     """A notebook cannot be rendered or run; the message says which, why, and what to do."""
 
 
 # --- reading and writing -------------------------------------------------------------------
-
-
-def notebook_paths(root: Path = ROOT) -> list[Path]:
-    """Return the lessons' files in order."""
-    return sorted((root / "notebooks").glob("[0-9][0-9]_*.ipynb"))
 
 
 def read_notebook(path: Path) -> NotebookNode:
@@ -338,8 +336,6 @@ def load_exercises(number: str, root: Path = ROOT) -> tuple[Any, ...]:
     """Return the exercises of a lesson, none where it has no module of them."""
     if not (root / "course_utils" / "exercises" / f"lesson_{number}.py").exists():
         return ()
-    if str(root) not in sys.path:
-        sys.path.insert(0, str(root))
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     from course_utils.session import muted_stderr
 
@@ -618,18 +614,6 @@ else:
 # --- refreshing ----------------------------------------------------------------------------
 
 
-def nbval_options() -> list[str]:
-    """Return the options that `make test` gives to pytest; the others stand in pyproject.toml."""
-    if str(ROOT) not in sys.path:  # run as a script
-        sys.path.insert(0, str(ROOT))
-    from tools import manage
-
-    gpu = bool((manage.read_stamp(manage.Places(ROOT)) or {}).get("gpu"))
-    workers = manage.count_workers({}, gpu=gpu)
-    arguments = manage.pytest_arguments(None, lax=False, workers=workers)
-    return [argument for argument in arguments if argument not in TEST_FOLDERS]
-
-
 def normal_outputs(outputs: Iterable[dict], count: int, before: Sequence[str]) -> list:
     """Return outputs as they are stored in the cell with the number ``count``.
 
@@ -687,7 +671,7 @@ def _short_path(found: re.Match) -> str:
 
 def run_cells(paths: Sequence[Path], folder: Path, root: Path = ROOT) -> str:
     """Run notebooks under nbval as the tests do, records into ``folder``; return the log."""
-    command = [sys.executable, "-m", "pytest", *nbval_options(), "-p", PLUGIN]
+    command = [sys.executable, "-m", "pytest", *comparison_options(count_workers()), "-p", PLUGIN]
     command += ["--record-cells", str(folder), *(str(path.relative_to(root)) for path in paths)]
     done = subprocess.run(
         command,
@@ -757,10 +741,11 @@ def refresh(
     A notebook in which a cell fails is left as it was rendered.
 
     Raises:
-        NotebookError: no such lesson, or a notebook cannot be rendered.
+        Problem: no such lesson, or (NotebookError) a notebook cannot be rendered.
     """
     render(root)
-    paths = _choose(lessons, notebook_paths(root))
+    chosen = {find_lesson(lesson, root) for lesson in lessons}
+    paths = [path for path in notebook_paths(root) if path in chosen or not lessons]
     changed, problems = [], []
     if not paths:
         return changed, problems
@@ -782,19 +767,6 @@ def refresh(
     return changed, problems
 
 
-def _choose(lessons: Sequence[str], paths: list[Path]) -> list[Path]:
-    """Return the notebooks that are meant by numbers or names, all of them by nothing."""
-    chosen = set()
-    for lesson in lessons:
-        name = Path(lesson).name.removesuffix(".ipynb")
-        found = [path for path in paths if name in (path.stem, path.name[:2]) and name]
-        if not found:
-            have = ", ".join(path.name[:2] for path in paths) or "none yet"
-            raise NotebookError(f"There is no lesson {lesson!r}. There are: {have}.")
-        chosen.update(found)
-    return [path for path in paths if path in chosen] if lessons else paths
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run ``render`` or ``refresh`` from the command line; return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -809,7 +781,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             changed, problems = render(), []
         else:
             changed, problems = refresh(options.lesson, renew=options.renew)
-    except NotebookError as error:
+    except Problem as error:
         print(error, file=sys.stderr)
         return 1
     for path in changed:

@@ -1,0 +1,119 @@
+"""The conditions of a run: variables, workers, the choice of a lesson, the order of files."""
+
+import os
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import pytest
+
+import conftest
+from tools import conditions
+from tools.find_lesson import find_lesson
+
+
+def test_the_number_of_workers():
+    assert conditions.count_workers(gpu=False, cores=1) == 1
+    assert conditions.count_workers(gpu=False, cores=2) == 2
+    assert conditions.count_workers(gpu=False, cores=64) == 4
+    assert conditions.count_workers(gpu=True, cores=64) == 2
+    assert 1 <= conditions.count_workers() <= 4
+
+
+def test_a_variable_that_is_set_keeps_its_value(monkeypatch):
+    monkeypatch.setenv("PYTHONHASHSEED", "7")
+    monkeypatch.delenv("KERAS_HOME")
+    found = conditions.environment()
+    assert found["PYTHONHASHSEED"] == "7"
+    assert found["KERAS_HOME"] == str(conditions.ROOT / ".pytest_cache" / "home" / "keras_home")
+
+
+def test_this_very_run_has_the_conditions():
+    assert os.environ.items() >= conditions.environment().items()
+
+
+def test_all_there_is_or_one_lesson_is_run():
+    assert "--nbval" in conditions.comparison_options(2)
+    assert "--nbval-lax" in conditions.comparison_options(2, lax=True)
+    assert conditions.what_to_run() == ["tests", "course_utils", "notebooks"]
+    notebook = find_lesson("00")
+    assert conditions.what_to_run(notebook) == [
+        *("--lesson", "00", "tests", "course_utils"),
+        "notebooks/00_start_here.ipynb",
+    ]
+
+
+def item(nodeid: str) -> SimpleNamespace:
+    """Return what pytest calls an item, as far as the choice and the order of tests look at it."""
+    found = SimpleNamespace(nodeid=nodeid)
+    if nodeid.endswith("]"):
+        found.callspec = SimpleNamespace(id=nodeid.partition("[")[2][:-1])
+    return found
+
+
+@pytest.mark.parametrize(
+    "nodeid",
+    [
+        "notebooks/05_gradient_tape.ipynb::Cell 3",
+        "tests/test_lesson_05.py::test_it",
+        "tests/test_lesson_05.py::test_it[13]",
+        "course_utils/exercises/lesson_05.py::course_utils.exercises.lesson_05",
+        "tests/test_exercises.py::test_a_stub[05.1]",
+        "tests/test_exercises.py::test_junk[none-05.12]",
+        "tests/test_exercises.py::test_junk[05.3-none]",
+        "tests/test_exercises.py::test_a_module[05]",
+        "tests/test_notebooks.py::test_a_rule[has_a_title-05_gradient_tape]",
+    ],
+)
+def test_what_carries_the_number_belongs_to_a_lesson(nodeid):
+    assert conftest.belongs_to_lesson(item(nodeid), "05")
+    assert not conftest.belongs_to_lesson(item(nodeid), "50")
+
+
+@pytest.mark.parametrize(
+    "nodeid",
+    [
+        "tests/test_manage.py::test_a_port[8005]",
+        "tests/test_plots.py::test_a_bound[0.05]",
+        "tests/test_plots.py::test_a_bound[1e-05]",
+        "tests/test_plots.py::test_a_bound[1.05-0.005]",
+        "tests/test_find_lesson.py::test_05_is_a_number",
+        "tests/test_lesson_15.py::test_it",
+        "notebooks/15_training_loops.ipynb::Cell 5",
+        "tests/test_exercises.py::test_a_stub[15.05]",
+    ],
+)
+def test_a_number_that_only_looks_alike_does_not(nodeid):
+    assert not conftest.belongs_to_lesson(item(nodeid), "05")
+
+
+def test_pytest_runs_one_lesson():
+    command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider"]
+    command += ["--lesson", "0", "tests/test_find_lesson.py", "tests/test_notebooks.py"]
+    environment = {name: value for name, value in os.environ.items() if "PYTEST" not in name}
+    done = subprocess.run(
+        command, cwd=conditions.ROOT, env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    tests = [line for line in done.stdout.splitlines() if "::" in line]
+    assert tests and all("00_start_here" in name for name in tests)
+
+
+def test_a_lesson_that_is_not_there_is_named():
+    config = SimpleNamespace(getoption={"--lesson": "99"}.get)
+    with pytest.raises(pytest.UsageError, match=r"no lesson '99'\. There are: 00, 01"):
+        conftest.pytest_configure(config)
+
+
+def test_the_longest_files_start_first_and_unknown_notebooks_count_as_long():
+    names = [
+        "tests/test_a.py::test_one",
+        "tests/test_slow.py::test_two",
+        "notebooks/02_new.ipynb::Cell 0",
+        "notebooks/02_new.ipynb::Cell 1",
+        "tests/test_a.py::test_three",
+    ]
+    items = [item(name) for name in names]
+    config = SimpleNamespace(_course_seconds={"tests/test_slow.py": 90.0}, _course_lesson=None)
+    conftest.pytest_collection_modifyitems(config, items)
+    assert [item.nodeid for item in items] == [names[at] for at in (1, 2, 3, 0, 4)]
