@@ -11,19 +11,21 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Lesson:
-    """One lesson, as the metadata of its notebook describe it.
+    """One lesson, as its notebook describes it.
 
     ``needs`` holds file names without their ending, ``introduces`` the public ``tf.`` and
-    ``keras.`` names that no earlier lesson uses.
+    ``keras.`` names that the core of no earlier lesson uses. ``minutes`` is the length of the
+    core, ``further`` that of what follows it.
     """
 
     file: str
     number: str
     title: str
     question: str
-    minutes: int
     needs: tuple[str, ...]
     introduces: tuple[str, ...]
+    minutes: int
+    further: int
 
     @property
     def name(self) -> str:

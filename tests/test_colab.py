@@ -194,8 +194,6 @@ def test_a_lesson_opens_alone(number, colab, clone):
     assert f'"git+{clone.as_uri()}"' in tool.code_cells(notebook)[0].source
     for cell in tool.code_cells(notebook):
         cell.outputs, cell.execution_count = [], None
-        if "NBVAL_RAISES_EXCEPTION" in rules.markers(cell):
-            cell.metadata.tags = ["raises-exception"]  # as nbclient knows it
     file = colab.folder / path.name
     file.write_text(tool.notebook_text(notebook), encoding="utf-8")
 

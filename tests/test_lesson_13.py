@@ -131,7 +131,7 @@ def test_the_lesson_does_not_need_tensorboard():
         for cell in cells
         if cell.cell_type == "code" and "callbacks.TensorBoard" in cell.source
     ]
-    assert "NBVAL_IGNORE_OUTPUT" in cell.source and "find_spec" in cell.source
+    assert cell.metadata.tags == ["nbval-ignore-output"] and "find_spec" in cell.source
     before_the_assert, line = cell.source.rsplit("\n", 1)
     assert line.startswith("assert wrote == ") and "assert" not in before_the_assert
     assert importlib.util.find_spec("keras")

@@ -10,8 +10,8 @@ import pytest
 
 from course_utils.builders import visual_questions as vq
 from course_utils.session import import_tensorflow
-from tools import notebooks
 from tools.lesson_code import NOTEBOOKS, lesson_code
+from tools.names import parsed
 from tools.seeds import lesson_22 as seeds
 
 tf = import_tensorflow()
@@ -26,7 +26,7 @@ def cells_that_define(*names):
     for cell in json.loads(text)["cells"]:
         if cell["cell_type"] != "code":
             continue
-        for node in ast.parse(notebooks.python_source("".join(cell["source"]))).body:
+        for node in parsed("".join(cell["source"])).body:
             if isinstance(node, ast.FunctionDef) and node.name in names:
                 code = compile(ast.Module([node], []), f"14:{node.name}", "exec")
                 exec(code, namespace)

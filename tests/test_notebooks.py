@@ -6,6 +6,7 @@ import notebook_rules as rules
 import pytest
 
 from course_utils.lessons import lessons
+from tools import names
 from tools import notebooks as tool
 
 PATHS = tool.notebook_paths()
@@ -47,9 +48,10 @@ def test_links_are_alive(name):
     expect_none(rules.links_alive(NOTEBOOKS[name], file))
 
 
-@pytest.mark.parametrize(
-    "file", ["README.md", "CONTRIBUTING.md", "data/README.md", "notebooks/INDEX.md"]
-)
+PAGES = ("notebooks/INDEX.md", "notebooks/ERRORS.md")
+
+
+@pytest.mark.parametrize("file", ["README.md", "CONTRIBUTING.md", "data/README.md", *PAGES])
 def test_links_of_pages_are_alive(file):
     path = tool.ROOT / file
     expect_none(rules.dead_links(path.read_text("utf-8"), path))
@@ -61,18 +63,37 @@ def test_exercises_are_those_of_the_code(name):
     expect_none(rules.exercises_in_place(NOTEBOOKS[name], tool.load_exercises(number), number))
 
 
+SOLUTIONS = {name: tool.exercise_solutions(tool.load_exercises(name[:2])) for name in NOTEBOOKS}
+
+
 @every_lesson
 def test_names_are_introduced_before_they_are_used(name):
-    earlier = [
+    earlier = {
         introduced
         for other in list(NOTEBOOKS)[: list(NOTEBOOKS).index(name)]
-        for introduced in NOTEBOOKS[other].metadata.course.introduces
-    ]
-    solutions = {
-        tool.exercise_cell_ids(exercise)[1]: exercise.solution_text()
-        for exercise in tool.load_exercises(name[:2])
+        for introduced in names.introduced_in_core(NOTEBOOKS[other], SOLUTIONS[other])
     }
-    expect_none(rules.names_in_order(NOTEBOOKS[name], earlier, solutions))
+    expect_none(rules.names_in_order(NOTEBOOKS[name], earlier, SOLUTIONS[name]))
+
+
+def sitting_problems(name: str) -> list[str]:
+    """Return what keeps a lesson from being one sitting."""
+    number = name[:2]
+    exercises = tool.load_exercises(number)
+    return [
+        problem for rule in rules.SITTING for problem in rule(NOTEBOOKS[name], exercises, number)
+    ]
+
+
+@pytest.mark.parametrize("name", [name for name in NOTEBOOKS if name not in rules.UNCUT])
+def test_a_lesson_is_one_sitting(name):
+    expect_none(sitting_problems(name))
+
+
+@pytest.mark.parametrize("name", rules.UNCUT)
+def test_a_lesson_that_is_cut_leaves_the_list(name):
+    assert name in NOTEBOOKS, "there is no such lesson"
+    assert sitting_problems(name), "take it off the list UNCUT in notebook_rules.py"
 
 
 def test_everything_generated_is_up_to_date():

@@ -39,8 +39,8 @@ CELLS = [
     ("text", "print('one'); print('two')"),
     ("picture", PICTURE),
     ("value", "{'shape': (1, 2)}"),
-    ("noise", "# NBVAL_IGNORE_OUTPUT\nimport time\nprint(time.time())\nassert True"),
-    ("raises", "# NBVAL_RAISES_EXCEPTION\nimport json\njson.loads('{')"),
+    ("noise", "import time\nprint(time.time())\nassert True", "nbval-ignore-output"),
+    ("raises", "import json\njson.loads('{')", "raises-exception"),
     ("about", "print(f'now ≈ {time.time():.2f}')"),
     ("warns", "import sys\nprint('careful', file=sys.stderr)"),
 ]
@@ -62,19 +62,18 @@ def build(root: Path) -> None:
     refresh(root)
 
 
-def write(root: Path, name: str, cells: list[tuple[str, str]]) -> None:
+def write(root: Path, name: str, cells: list[tuple[str, ...]]) -> None:
     """Write a lesson as an author would begin it: no outputs, nothing generated."""
     made = nbformat.v4.new_notebook()
     made.metadata.course = {
         "title": name[3:].title(),
         "question": "Why?",
-        "minutes": 1,
         "needs": [],
         "introduces": [],
     }
-    for cell_id, source in cells:
+    for cell_id, source, *tags in cells:
         made.cells.append(nbformat.v4.new_markdown_cell("Look."))
-        made.cells.append(nbformat.v4.new_code_cell(source, id=cell_id))
+        made.cells.append(nbformat.v4.new_code_cell(source, id=cell_id, metadata={"tags": tags}))
     nbformat.write(made, root / "notebooks" / f"{name}.ipynb")
 
 
@@ -145,7 +144,7 @@ def test_what_a_first_refresh_stores(refreshed):
     notebook = load(refreshed)
     code = tool.code_cells(notebook)
     assert [one.execution_count for one in code] == list(range(1, len(code) + 1))
-    assert [one.id for one in code] == ["setup", *(cell_id for cell_id, _ in CELLS)]
+    assert [one.id for one in code] == ["setup", *(cell_id for cell_id, *_ in CELLS)]
     assert cell(notebook, "text").outputs[0].text == "one\ntwo\n"
     kinds = [output.output_type for output in cell(notebook, "picture").outputs]
     assert kinds == ["stream", "display_data", "stream"]
@@ -192,7 +191,7 @@ def test_what_fails_is_named_and_left_alone(course):
     cell(notebook, "value").source = "total = 1\ntotal / 0"
     cell(notebook, "text").outputs[0].text = "wrong\n"
     save(course, notebook)
-    cell(words, "words").source = "# NBVAL_SKIP\nprint('words')"
+    cell(words, "words").metadata.tags = ["nbval-skip"]
     save(course, words, "01_words")
     before = contents(course)
 

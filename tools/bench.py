@@ -179,10 +179,8 @@ def measure_notebook(path: Path) -> Row:
             with client.setup_kernel(env=child_environment()):
                 started = time.perf_counter()
                 for index, cell in enumerate(notebook.cells):
-                    if cell.cell_type != "code" or "NBVAL_SKIP" in cell.source:
+                    if cell.cell_type != "code":
                         continue
-                    if "NBVAL_RAISES_EXCEPTION" in cell.source:
-                        cell.metadata["tags"] = [*cell.metadata.get("tags", []), "raises-exception"]
                     number += 1
                     begun = time.perf_counter()
                     client.execute_cell(cell, index)

@@ -1,7 +1,8 @@
 """Render and refresh the notebooks.
 
 ``render`` rewrites what is generated in each notebook (header, head of the set-up cell,
-exercises, footer), the map of the course, the index of API names and the table in README.md.
+exercises, footer), the map of the course, the indexes of API names and of error messages, and the
+table in README.md.
 ``refresh`` renders, runs the notebooks under nbval exactly as the tests do, and stores the
 outputs that the comparison does not accept.
 
@@ -13,6 +14,7 @@ import ast
 import copy
 import hashlib
 import importlib
+import io
 import json
 import os
 import re
@@ -20,6 +22,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import tokenize
 import tomllib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -29,19 +32,20 @@ import nbformat
 from nbformat import NotebookNode
 from nbformat.v4 import nbjson
 
+from tools import index, names, structure
 from tools.conditions import comparison_options, count_workers
 from tools.find_lesson import find_lesson, notebook_paths
 from tools.settings import Problem
 
 ROOT = Path(__file__).resolve().parents[1]
 COLAB = "https://colab.research.google.com"
-BADGE = f"{COLAB}/assets/colab-badge.svg"
 BRANCH = "main"
 KERNELSPEC = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
-COURSE_KEYS = ("title", "question", "minutes", "needs", "introduces", "executed")
+COURSE_KEYS = ("title", "question", "needs", "introduces", "executed")
 FILE_NAME = re.compile(r"\d\d_[a-z0-9_]+\.ipynb")
 CELL_ID = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 DRAWING_MODULES = ("diagrams", "plots")
+DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 PLUGIN = "tools.notebooks"
 OUTPUTS_DIFFER = "Cell outputs differ"  # nbval's message
@@ -93,42 +97,46 @@ def code_cells(notebook: NotebookNode) -> list[NotebookNode]:
     return [cell for cell in notebook.cells if cell.cell_type == "code"]
 
 
-def python_source(source: str) -> str:
-    """Return a cell's source as plain Python: magics go, what ``%time`` measures stays."""
-    lines = []
-    for line in source.splitlines():
-        indent = line[: len(line) - len(line.lstrip())]
-        if timed := re.match(r"\s*%{1,2}time(?:it)?\b(?:\s+-\w+(?:\s+\d+)?)*\s*(.*)", line):
-            line = indent + (timed[1] or "pass")
-        elif re.match(r"\s*[%!?]|.*=\s*[%!]|\s*[\w.]+\?{1,2}$", line):
-            line = indent + "pass"
-        lines.append(line)
-    return "\n".join(lines)
-
-
 # --- what the outputs depend on ------------------------------------------------------------
 
 
 def digest(notebook: NotebookNode, root: Path = ROOT) -> str:
     """Return the sha256 of what the stored outputs were made from.
 
-    That is the source of all code cells and, since nbval does not compare pictures, the source
-    of those modules of course_utils that draw what this notebook shows.
+    That is the source of all code cells and, since nbval does not compare pictures, the code of
+    those modules of course_utils that draw what this notebook shows.
     """
     parts = [cell.source for cell in code_cells(notebook)]
     for name in _drawing_modules(notebook, root):
-        parts.append((root / "course_utils" / f"{name}.py").read_text(encoding="utf-8"))
+        source = (root / "course_utils" / f"{name}.py").read_text(encoding="utf-8")
+        parts.append(code_alone(source))
     return hashlib.sha256("\0".join(parts).encode("utf-8")).hexdigest()
+
+
+def code_alone(source: str) -> str:
+    """Return Python source without docstrings, comments and blank lines.
+
+    The syntax tree would not do: how it is written differs from Python to Python.
+    """
+    lines = source.splitlines()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, DOCUMENTED) and ast.get_docstring(node, clean=False) is not None:
+            docstring = node.body[0]
+            for at in range(docstring.lineno - 1, docstring.end_lineno):
+                lines[at] = ""
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type == tokenize.COMMENT:
+            row, column = token.start
+            lines[row - 1] = lines[row - 1][:column]
+    return "\n".join(line.rstrip() for line in lines if line.strip())
 
 
 def _drawing_modules(notebook: NotebookNode, root: Path) -> list[str]:
     """Name the modules that draw and that the notebook imports, itself or through others."""
     reached: set[str] = set()
-    waiting = [python_source(cell.source) for cell in code_cells(notebook) if cell.id != "setup"]
-    waiting += [
-        python_source(author_part(cell.source))
+    waiting = [
+        names.python_source(author_part(cell.source) if cell.id == "setup" else cell.source)
         for cell in code_cells(notebook)
-        if cell.id == "setup"
     ]
     while waiting:
         for name in _course_imports(waiting.pop()):
@@ -173,8 +181,8 @@ def colab_link(address: str, file: str) -> str | None:
     return f"{COLAB}/github/{place}/blob/{BRANCH}/notebooks/{file}"
 
 
-def describe(path: Path, notebook: NotebookNode) -> dict[str, Any]:
-    """Return a lesson's entry in the map, from its file name and metadata.
+def describe(path: Path, notebook: NotebookNode, exercises: Sequence[Any] = ()) -> dict[str, Any]:
+    """Return a lesson's entry in the map, from its file name, its metadata and its length.
 
     Raises:
         NotebookError: the file name or the metadata are not as a lesson's must be.
@@ -187,25 +195,30 @@ def describe(path: Path, notebook: NotebookNode) -> dict[str, Any]:
             f"{path.name}: the notebook's metadata lack the key 'course' with "
             f"{', '.join(COURSE_KEYS)}."
         )
-    kinds = {"title": str, "question": str, "minutes": int, "needs": list, "introduces": list}
+    kinds = {"title": str, "question": str, "needs": list, "introduces": list}
     for key, kind in kinds.items():
         if not isinstance(course.get(key), kind):
             raise NotebookError(
                 f"{path.name}: metadata course.{key}: expected {kind.__name__}, "
                 f"got {course.get(key)!r}."
             )
-    return {"file": path.name, "number": path.name[:2]} | {key: course[key] for key in kinds}
+    core, further = structure.sitting(notebook, exercise_minutes(exercises))
+    entry = {"file": path.name, "number": path.name[:2]} | {key: course[key] for key in kinds}
+    return entry | {"minutes": core, "further": further}
 
 
 def describe_all(root: Path = ROOT) -> list[dict[str, Any]]:
     """Return the map of the course: one entry a lesson, in order.
 
     Raises:
-        NotebookError: two lessons share a number, a needed lesson does not exist or does not
-            come earlier, or a name is introduced twice.
+        NotebookError: two lessons share a number, or a needed lesson does not exist or does not
+            come earlier.
     """
-    lessons = [describe(path, read_notebook(path)) for path in notebook_paths(root)]
-    numbers, introduced = {}, {}
+    lessons = [
+        describe(path, read_notebook(path), load_exercises(path.name[:2], root))
+        for path in notebook_paths(root)
+    ]
+    numbers = {}
     for lesson in lessons:
         file = lesson["file"]
         if lesson["number"] in numbers:
@@ -214,10 +227,6 @@ def describe_all(root: Path = ROOT) -> list[dict[str, Any]]:
             if f"{need}.ipynb" not in numbers.values():
                 raise NotebookError(f"{file} needs {need!r}, which is no earlier lesson.")
         numbers[lesson["number"]] = file
-        for name in lesson["introduces"]:
-            if name in introduced:
-                raise NotebookError(f"{file} introduces {name}, as {introduced[name]} does.")
-            introduced[name] = file
     return lessons
 
 
@@ -227,10 +236,12 @@ def full_title(lesson: dict[str, Any]) -> str:
 
 
 def header_source(lesson: dict[str, Any], lessons: Sequence[dict], address: str) -> str:
-    """Return the first cell: title, question, Colab badge, minutes, needed lessons."""
+    """Return the first cell: title, question, minutes, Colab link, needed lessons."""
     line = [f"{lesson['minutes']} minutes"]
+    if lesson["further"]:
+        line.append(f"Further: {lesson['further']} minutes")
     if link := colab_link(address, lesson["file"]):
-        line.insert(0, f"[![Open in Colab]({BADGE})]({link})")
+        line.append(f"[Open in Colab]({link})")
     by_stem = {Path(other["file"]).stem: other for other in lessons}
     needs = [f"[{full_title(by_stem[need])}]({need}.ipynb)" for need in lesson["needs"]]
     if needs:
@@ -241,6 +252,7 @@ def header_source(lesson: dict[str, Any], lessons: Sequence[dict], address: str)
 def setup_head(number: str, address: str) -> str:
     """Return the generated head of the set-up cell."""
     return f"""\
+{structure.FOLDED_TITLE}set up this lesson
 # In Colab, fetch the course. TensorFlow and NumPy stay as they are.
 import importlib.util
 
@@ -280,34 +292,24 @@ def footer_source(
             more.append(f"[The map of the course]({map_anchor})" if map_anchor else "")
         else:
             more.append(link("The map of the course", lessons[0], map_anchor))
-    index = "[Which lesson introduces which name](INDEX.md)"
-    if colab_link(address, lesson["file"]):
-        index += f" ([on GitHub]({address}/blob/{BRANCH}/notebooks/INDEX.md))"
-    more.append(index)
+    for text, page in (("Names", "INDEX.md"), ("Error messages", "ERRORS.md")):
+        # Colab has no files beside the notebook.
+        there = f" ([on GitHub]({address}/blob/{BRANCH}/notebooks/{page}))"
+        in_colab = colab_link(address, lesson["file"])
+        more.append(f"[{text}]({page}){there if in_colab else ''}")
     lines = [" · ".join(part for part in parts if part) for parts in (around, more)]
     return "---\n\n" + "\n\n".join(line for line in lines if line)
-
-
-def headings(source: str) -> list[tuple[int, str]]:
-    """Return (level, text) of the headings in a Markdown source, code blocks left out."""
-    plain = re.sub(r"^(```|~~~).*?^\1", "", source, flags=re.MULTILINE | re.DOTALL)
-    found = re.findall(r"^(#{1,6})\s+(.+?)\s*#*$", plain, flags=re.MULTILINE)
-    return [(len(marks), text) for marks, text in found]
-
-
-def heading_anchor(text: str) -> str:
-    """Return the anchor that Jupyter gives to a heading."""
-    plain = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", text)
-    return re.sub(r"[`*]", "", plain).strip().replace(" ", "-")
 
 
 def find_map_anchor(root: Path = ROOT) -> str:
     """Return ``#...`` of the heading in lesson 00 that speaks of the map, or nothing."""
     for path in notebook_paths(root)[:1]:
         for cell in read_notebook(path).cells:
-            for level, text in headings(cell.source if cell.cell_type == "markdown" else ""):
+            for level, text in structure.headings(
+                cell.source if cell.cell_type == "markdown" else ""
+            ):
                 if level > 1 and re.search(r"\bmap\b", text, flags=re.IGNORECASE):
-                    return "#" + heading_anchor(text)
+                    return "#" + structure.heading_anchor(text)
     return ""
 
 
@@ -324,6 +326,16 @@ def attempt_source(exercise: Any) -> str:
         f"{exercise.stub.strip()}\n\ncheck({name}, {exercise.answer})\n"
         f"# hint({name})\n# solution({name})"
     )
+
+
+def exercise_minutes(exercises: Iterable[Any]) -> dict[str, int]:
+    """Return the minutes of each exercise by the id of its statement's cell."""
+    return {exercise_cell_ids(exercise)[0]: exercise.minutes for exercise in exercises}
+
+
+def exercise_solutions(exercises: Iterable[Any]) -> dict[str, str]:
+    """Return the reference solution of each exercise by the id of its attempt's cell."""
+    return {exercise_cell_ids(exercise)[1]: exercise.solution_text() for exercise in exercises}
 
 
 def exercise_cell_ids(exercise: Any) -> tuple[str, str]:
@@ -385,12 +397,11 @@ def render_notebook(
 
 
 def _normal_cell(cell: NotebookNode) -> NotebookNode:
-    """Return a cell with the keys that a stored cell has, and of its metadata only tags."""
-    tags = cell.get("metadata", {}).get("tags")
+    """Return a cell with the keys that a stored cell has; its metadata follow from its tags."""
     normal = {
         "cell_type": cell.cell_type,
         "id": cell.get("id", ""),
-        "metadata": {"tags": tags} if tags else {},
+        "metadata": structure.cell_metadata(cell.get("metadata", {}).get("tags", [])),
         "source": cell.source.replace("\r\n", "\n").strip("\n"),
     }
     if cell.cell_type == "code":
@@ -448,6 +459,7 @@ def _render_setup(path: Path, cells: list[NotebookNode], head: str) -> None:
         raise NotebookError(f"{path.name}: the cell 'setup' must be the first code cell.")
     own = author_part(setup.source) if setup.source != head else ""
     setup.source = f"{head}\n\n{own}" if own else head
+    setup.metadata = nbformat.from_dict(structure.cell_metadata([structure.FOLDED]))
 
 
 def _render_exercises(path: Path, cells: list[NotebookNode], exercises: list[Any]) -> None:
@@ -484,34 +496,15 @@ def map_text(lessons: Sequence[dict[str, Any]]) -> str:
     return json.dumps(list(lessons), indent=1, ensure_ascii=False) + "\n"
 
 
-def index_text(lessons: Sequence[dict[str, Any]]) -> str:
-    """Return notebooks/INDEX.md: each introduced name and its lesson."""
-    where = {name: lesson for lesson in lessons for name in lesson["introduces"]}
-    lines = ["# Which lesson introduces which name", ""]
-    lines += ["`make refresh` writes this page from the lessons.", ""]
-    for start in ("tf", "keras"):
-        names = sorted(
-            (name for name in where if name.split(".")[0] == start),
-            key=lambda name: (name.lower(), name),
-        )
-        if names:
-            lines += [f"## {start}", "", "| name | lesson |", "|---|---|"]
-            for name in names:
-                lesson = where[name]
-                lines.append(f"| `{name}` | [{full_title(lesson)}]({lesson['file']}) |")
-            lines.append("")
-    return "\n".join(lines)
-
-
 def readme_text(readme: str, lessons: Sequence[dict[str, Any]], address: str) -> str:
     """Return README.md with the table between its two markers made anew."""
-    table = ["| | lesson | the question it answers | minutes |", "|---|---|---|---|"]
+    table = ["| | lesson | the question it answers | minutes | Further |", "|---|---|---|---|---|"]
     for lesson in lessons:
         colab = colab_link(address, lesson["file"])
         table.append(
             f"| {lesson['number']} | [{lesson['title']}](notebooks/{lesson['file']})"
             + (f" ([in Colab]({colab}))" if colab else "")
-            + f" | {lesson['question']} | {lesson['minutes']} |"
+            + f" | {lesson['question']} | {lesson['minutes']} | {lesson['further'] or ''} |"
         )
     between = "<!-- lessons -->\n" + "\n".join(table) + "\n<!-- /lessons -->"
     return re.sub(
@@ -527,16 +520,20 @@ def generated_files(root: Path = ROOT) -> dict[Path, str]:
     """
     lessons = describe_all(root)
     address, anchor = repository(root), find_map_anchor(root)
-    files = {}
+    files, notebooks, solutions = {}, {}, {}
     for path in notebook_paths(root):
         exercises = load_exercises(path.name[:2], root)
         notebook = render_notebook(path, lessons, exercises, address, anchor)
+        notebooks[path.name] = notebook
+        solutions |= exercise_solutions(exercises)
         try:
             files[path] = notebook_text(notebook)
         except nbformat.ValidationError as error:
             raise NotebookError(f"{path.name}: {error.message}") from error
     files[root / "course_utils" / "lessons.json"] = map_text(lessons)
-    files[root / "notebooks" / "INDEX.md"] = index_text(lessons)
+    folder = root / "notebooks"
+    files[folder / "INDEX.md"] = index.names_page(lessons, notebooks, solutions)
+    files[folder / "ERRORS.md"] = index.errors_page(lessons, notebooks)
     readme = root / "README.md"
     if readme.exists():
         files[readme] = readme_text(readme.read_text(encoding="utf-8"), lessons, address)
@@ -764,6 +761,7 @@ def refresh(
                 changed.append(path)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+    render(root)  # the index of error messages follows from the outputs
     return changed, problems
 
 
