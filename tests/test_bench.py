@@ -36,6 +36,9 @@ def test_a_tiny_notebook(tmp_path, capsys, monkeypatch):
         "assert os.environ['COURSE_QUIET'] == '1'",
         "assert '00_tiny.ipynb' in os.listdir()",
     )
+    notebook = nbformat.read(path, as_version=4)
+    notebook.cells[3].metadata.tags = ["raises-exception"]
+    nbformat.write(notebook, path)
     before = path.read_bytes()
     report = tmp_path / "bench.json"
     epochs = iter([1.0, 3.0])
