@@ -356,7 +356,7 @@ def dead_links(markdown: str, file: Path, root: Path = tool.ROOT) -> list[str]:
     own = (f"{address}/blob/{tool.BRANCH}/", f"{address}/tree/{tool.BRANCH}/")
     own += ((tool.colab_link(address, "") or own[0]).removesuffix("notebooks/"),)
     text = without_code(markdown)
-    targets = re.findall(r"\]\(\s*<?([^)\s>]+)", text)
+    targets = re.findall(r"\]\(\s*<?((?:[^()\s>]|\([^()\s]*\))+)", text)
     targets += re.findall(r"""\b(?:href|src)=["']([^"']+)""", text)
     targets += re.findall(r"^\[[^\]]+\]:\s*(\S+)", text, re.MULTILINE)
     for target in targets:

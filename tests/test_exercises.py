@@ -81,6 +81,11 @@ def run_source(source, **given):
     return names
 
 
+def code_in_statement(exercise):
+    """Return the blocks of Python that the statement shows."""
+    return re.findall(r"^```python\n(.*?)^```", exercise.statement, re.MULTILINE | re.DOTALL)
+
+
 def named_in_statement(exercise):
     """Return what the statement says is there to be used, such as a function of the lesson."""
     module = vars(importlib.import_module(f"course_utils.exercises.lesson_{exercise.id[:2]}"))
@@ -163,6 +168,24 @@ def test_each_wrong_answer_earns_its_message(exercise):
         assert_readable(verdict)
         messages.append(verdict.message)
     assert len(set(messages)) == len(messages), "two mistakes get one message"
+
+
+SHOWN = [
+    pytest.param(exercise, code, id=f"{exercise.id}-{count}")
+    for exercise in EXERCISES
+    for count, code in enumerate(code_in_statement(exercise), start=1)
+]
+
+
+@pytest.mark.parametrize(("exercise", "code"), SHOWN)
+def test_code_in_a_statement_runs_and_is_no_right_answer(exercise, code):
+    """It needs what the statement names; where it defines the answer, that is to be put right."""
+    names = run_source(code, **named_in_statement(exercise))
+    if exercise.answer in names:
+        verdict = judge(patient(exercise), names[exercise.answer])
+        assert verdict.status == Verdict.NOT_YET, verdict
+        assert any(wrong.says in verdict.message for wrong in exercise.wrong), verdict
+        assert_readable(verdict)
 
 
 @each_exercise

@@ -2,7 +2,6 @@
 
 import ast
 import collections
-import itertools
 import math
 
 import nbformat
@@ -186,58 +185,6 @@ def test_momentum_reference_is_keras():
         rule([tf.constant(gradient * (step - 1))], [ours], 0.1)
         optimizer.apply([tf.constant(gradient * (step - 1))], [theirs])
         np.testing.assert_allclose(ours, theirs, rtol=1e-5)
-
-
-class VelocityWithoutRate:
-    """The other usual form: the learning rate multiplies the velocity."""
-
-    def __init__(self, momentum):
-        self.momentum, self.sums = momentum, {}
-
-    def __call__(self, gradients, weights, learning_rate):
-        for place, (gradient, weight) in enumerate(zip(gradients, weights, strict=True)):
-            self.sums[place] = self.momentum * self.sums.get(place, 0.0) + gradient
-            weight.assign_sub(learning_rate * self.sums[place])
-
-
-class DropoutByTensorFlow:
-    def __init__(self, rate):
-        self.rate = rate
-
-    def __call__(self, inputs, training):
-        return tf.nn.dropout(inputs, self.rate) if training else tf.identity(inputs)
-
-
-def batches_by_generator(images, labels, batch_size, rng):
-    order = np.arange(len(images))
-    rng.shuffle(order)
-    while len(order):
-        piece, order = order[:batch_size], order[batch_size:]
-        yield images[piece], tf.constant(labels[piece])
-
-
-OTHER_RIGHT_ANSWERS = {
-    "a NumPy number": ("08.1", lambda sizes: np.int64(lesson_08.count_parameters(sizes))),
-    "a helper's network": (
-        "08.1",
-        lambda sizes: sum(
-            int(tf.size(weight))
-            for before, after in itertools.pairwise(sizes)
-            for weight in from_scratch.NaiveDense(before, after).weights
-        ),
-    ),
-    "the helper": ("08.2", from_scratch.Momentum),
-    "velocity without rate": ("08.2", VelocityWithoutRate),
-    "a generator": ("08.3", batches_by_generator),
-    "dropout by TensorFlow": ("08.4", DropoutByTensorFlow),
-}
-
-
-@pytest.mark.parametrize("name", OTHER_RIGHT_ANSWERS)
-def test_other_right_answers_pass(name):
-    exercise_id, answer = OTHER_RIGHT_ANSWERS[name]
-    verdict = judge(EXERCISES[exercise_id], answer)
-    assert verdict.status == verdict.CORRECT, verdict
 
 
 @pytest.mark.parametrize("seed", range(20))

@@ -151,20 +151,6 @@ def verdict_of(number, answer):
     return judge(EXERCISES[number], answer)
 
 
-def test_a_split_with_another_order_of_the_parts_is_right():
-    def own_way(images, labels, rng):
-        chosen = rng.choice(len(images), size=len(images) // 5, replace=False)
-        held = np.isin(np.arange(len(images)), chosen)
-        train = images[~held]
-        mean, deviation = train.mean(), train.std()
-        shifted = np.roll(train, 1, axis=2)
-        both = np.stack([train, shifted], axis=1).reshape(-1, *train.shape[1:])
-        result = (both - mean) / deviation, np.repeat(labels[~held], 2)
-        return *result, (images[held] - mean) / deviation, labels[held]
-
-    assert verdict_of("13.1", own_way).status == "Correct."
-
-
 def test_a_split_that_changes_the_callers_images_is_refused():
     def in_place(images, labels, rng):
         images -= images.mean()
@@ -179,45 +165,3 @@ def test_parted_labels_are_refused():
         return train, rng.permutation(train_labels), held, held_labels
 
     assert "do not belong together" in verdict_of("13.1", parted).message
-
-
-def test_a_stopping_callback_may_remember_and_compare_as_it_likes():
-    class OwnWay(keras.callbacks.Callback):
-        def __init__(self, monitor, target):
-            super().__init__()
-            self.enough = lambda logs: monitor in logs and not logs[monitor] < target
-
-        def on_epoch_end(self, epoch, logs=None):
-            self.model.stop_training = self.model.stop_training or self.enough(logs)
-
-    assert verdict_of("13.2", OwnWay).status == "Correct."
-
-
-def test_a_schedule_may_count_by_the_optimiser():
-    class ByOptimiser(lesson_13.WarmupCosine):
-        def on_train_batch_begin(self, batch, logs=None):
-            done = int(self.model.optimizer.iterations)
-            self.model.optimizer.learning_rate.assign(self.rate(done))
-
-    assert verdict_of("13.3", ByOptimiser).status == "Correct."
-
-
-def test_a_head_may_be_frozen_by_other_means():
-    def by_whole_model(model, images, labels):
-        model.trainable = False
-        model.layers[-1].trainable = model.trainable = True
-        for layer in model.layers[:-1]:
-            layer.trainable = False
-        before = {layer.name: [v.copy() for v in layer.get_weights()] for layer in model.layers}
-        model.compile(
-            keras.optimizers.SGD(0.1),
-            keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-        )
-        model.fit(images, labels, verbose=0)
-        return {
-            name: sum(np.abs(old - new).sum() for old, new in zip(values, now, strict=True)) > 0
-            for name, values in before.items()
-            if (now := model.get_layer(name).get_weights())
-        }
-
-    assert verdict_of("13.4", by_whole_model).status == "Correct."

@@ -132,70 +132,11 @@ def test_formula_reader_is_the_recursion(lesson):
     assert right.tolist() == [1, 0]
 
 
-# ---------------------------------------------------------------- other right answers
+# ---------------------------------------------------------------- exercises
 
 
 def verdict_on(number, answer):
     return judge(lesson_24.EXERCISES[number - 1], answer)
-
-
-class ExpertsInDict(layers.Layer):
-    def __init__(self, units, count):
-        super().__init__()
-        self.made = {str(place): layers.Dense(units) for place in range(count)}
-        self.share = keras.Variable(np.full(count, 1 / count), dtype="float32")
-
-    def call(self, inputs):
-        answers = ops.stack([dense(inputs) for dense in self.made.values()])
-        return ops.tensordot(self.share, answers, axes=1)
-
-
-class CentreOwnMask(layers.Layer):
-    def call(self, inputs, mask=None):
-        real = ops.ones_like(inputs[..., :1])
-        if mask is not None:
-            real = ops.cast(mask, "float32")[..., None]
-        total = ops.sum(inputs * real, axis=1, keepdims=True)
-        return (inputs - total / (ops.sum(real, axis=1, keepdims=True) + 1e-9)) * real
-
-    def compute_mask(self, inputs, mask=None):
-        return mask
-
-
-class SettleInTensorFlow(lesson_24.Settle):
-    @tf.function
-    def call(self, inputs):
-        state, change, rounds = tf.zeros_like(inputs), tf.constant(1e9), 0
-        while rounds < self.limit and change > self.tolerance:
-            new = tf.tanh(inputs + tf.matmul(state, self.w))
-            change, state, rounds = tf.reduce_max(tf.abs(new - state)), new, rounds + 1
-        return state
-
-
-@keras.saving.register_keras_serializable(package="test_15")
-class ReaderByHand(lesson_24.PlainReader):
-    def get_config(self):
-        config = super(lesson_24.PlainReader, self).get_config()
-        config.update(
-            classes=self.classes, encoder=keras.saving.serialize_keras_object(self.encoder)
-        )
-        return config
-
-    @classmethod
-    def from_config(cls, config):
-        config = dict(config)
-        encoder = keras.saving.deserialize_keras_object(config.pop("encoder"))
-        return cls(encoder, **config)
-
-
-@pytest.mark.parametrize(
-    ("number", "answer"),
-    [(1, ExpertsInDict), (2, CentreOwnMask), (3, SettleInTensorFlow), (4, ReaderByHand)],
-    ids=["24.1", "24.2", "24.3", "24.4"],
-)
-def test_other_right_answers_pass(number, answer):
-    verdict = verdict_on(number, answer)
-    assert verdict.status == Verdict.CORRECT, verdict
 
 
 class SettleByRow(lesson_24.Settle):

@@ -118,41 +118,7 @@ def test_the_config_is_what_tensorflow_reads(monkeypatch):
     assert resolver.cluster_spec().as_dict() == json.loads(tf_config([2001, 2002], 0))["cluster"]
 
 
-# ---------------------------------------------------------------- exercises: right in other ways
-
-
-def loss_average(labels, logits, global_batch_size):
-    losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
-    return tf.nn.compute_average_loss(losses, global_batch_size=global_batch_size)
-
-
-def loss_keras(labels, logits, global_batch_size):
-    add_up = keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction="sum")
-    return add_up(labels, logits) / global_batch_size
-
-
-def loss_single(labels, logits, global_batch_size):
-    single = keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction=None)
-    return tf.reduce_sum(single(labels, logits)) * (1.0 / global_batch_size)
-
-
-def loss_share(labels, logits, global_batch_size):
-    mean = tf.reduce_mean(keras.losses.sparse_categorical_crossentropy(labels, logits, True))
-    return mean * len(labels) / global_batch_size
-
-
-def loss_by_hand(labels, logits, global_batch_size):
-    chosen = tf.reduce_sum(tf.one_hot(labels, 10) * tf.math.log(tf.nn.softmax(logits)), axis=-1)
-    return -tf.reduce_sum(chosen / tf.cast(global_batch_size, tf.float32))
-
-
-@pytest.mark.parametrize(
-    "answer",
-    [loss_average, loss_keras, loss_single, loss_share, loss_by_hand, tf.function(loss_average)],
-)
-def test_losses_of_a_replica(answer):
-    verdict = judge(lesson_30.loss, answer)
-    assert verdict.status == Verdict.CORRECT, verdict
+# ---------------------------------------------------------------- exercises
 
 
 def test_logits_taken_for_probabilities_are_no_answer():
@@ -161,84 +127,6 @@ def test_logits_taken_for_probabilities_are_no_answer():
         return tf.reduce_sum(losses) / global_batch_size
 
     assert judge(lesson_30.loss, answer).status == Verdict.NOT_YET
-
-
-def rate_interpolated(step, base_rate, base_batch, replica_batch, replicas, warmup_steps):
-    full = base_rate * (replica_batch * replicas) / base_batch
-    return np.interp(step, [0, warmup_steps], [base_rate, full]) if warmup_steps else full
-
-
-def rate_as_tensor(step, base_rate, base_batch, replica_batch, replicas, warmup_steps):
-    done = tf.minimum(1.0, step / warmup_steps) if warmup_steps > 0 else tf.constant(1.0)
-    factor = replica_batch * replicas / base_batch
-    return base_rate * (1 + done * (factor - 1))
-
-
-def rate_by_loop(step, base_rate, base_batch, replica_batch, replicas, warmup_steps):
-    rate = base_rate * replicas * replica_batch / base_batch
-    for _ in range(warmup_steps - step):
-        rate -= (base_rate * replicas * replica_batch / base_batch - base_rate) / warmup_steps
-    return rate
-
-
-@pytest.mark.parametrize("answer", [rate_interpolated, rate_as_tensor, rate_by_loop])
-def test_rates(answer):
-    verdict = judge(lesson_30.rate, answer)
-    assert verdict.status == Verdict.CORRECT, verdict
-
-
-class BuiltInCall(layers.Layer):
-    def __init__(self, layer, device):
-        super().__init__()
-        self.inner, self.place = layer, device
-
-    def call(self, inputs):
-        with tf.device(self.place):
-            return self.inner(inputs)
-
-
-class AWrapper(layers.Wrapper):
-    def __init__(self, layer, device, **kwargs):
-        super().__init__(layer, **kwargs)
-        self.scope = f"/{device}"
-
-    def build(self, input_shape=None):
-        with tf.device(self.scope):
-            super().build(input_shape)
-
-    def call(self, inputs, training=None):
-        with tf.device(self.scope):
-            outputs = self.layer(inputs)
-        return outputs
-
-
-class BuiltOnce(layers.Layer):
-    def __init__(self, layer, device):
-        super().__init__()
-        self.parts = [layer]
-        self.device = device
-
-    def build(self, shape):
-        with tf.device(self.device):
-            if not self.parts[0].built:
-                self.parts[0].build(shape)
-        self.built = True
-
-    def call(self, x):
-        with tf.device(self.device):
-            x = self.parts[0](x)
-            return tf.identity(x) if tf.is_tensor(x) else x
-
-
-class FullName(lesson_30.OnDevice):
-    def __init__(self, layer, device):
-        super().__init__(layer, f"/job:localhost/replica:0/task:0/device:{device}")
-
-
-@pytest.mark.parametrize("answer", [BuiltInCall, AWrapper, BuiltOnce, FullName])
-def test_layers_on_a_device(answer):
-    verdict = judge(lesson_30.on_device, answer)
-    assert verdict.status == Verdict.CORRECT, verdict
 
 
 def test_the_example_of_the_statement_runs():

@@ -36,8 +36,11 @@ def names_page(
             if name not in where or (name in core and name not in in_core):
                 where[name] = _link(lesson, structure.section_above(notebook, at))
         in_core |= core
-    lines = ["# Which lesson introduces which name", "", f"{WRITTEN} From an error message to"]
-    lines += ["the lesson that shows it leads [another one](ERRORS.md).", ""]
+    lines = ["# Which lesson introduces which name", "", WRITTEN]
+    lines += [
+        "[Another one](ERRORS.md) leads from an error message to the section that shows it.",
+        "",
+    ]
     for start in ("tf", "keras"):
         found = [name for name in where if name.split(".")[0] == start]
         if found:
@@ -55,8 +58,11 @@ def errors_page(lessons: Sequence[dict[str, Any]], notebooks: Mapping[str, Noteb
         notebook = notebooks[lesson["file"]]
         for index, message in messages_shown(notebook):
             where.setdefault(message, _link(lesson, structure.section_above(notebook, index)))
-    lines = ["# Which lesson shows which error message", "", f"{WRITTEN} Search it for a few words"]
-    lines += ["of the message that you met; numbers, names and shapes will differ.", ""]
+    lines = ["# Which lesson shows which error message", "", WRITTEN]
+    lines += [
+        "Search it for a few words of your message; numbers, names and shapes will differ.",
+        "",
+    ]
     found = sorted(where, key=lambda message: (message.lower(), message))
     lines += [f"- {_as_code(message)}  \n  {where[message]}" for message in found]
     return "\n".join(lines) + "\n"

@@ -51,7 +51,8 @@ def link_to(file: str, title: str, section: str) -> str:
     """Return a Markdown link to a section of a lesson, or to the lesson where there is none."""
     if not section:
         return f"[{title}]({file})"
-    anchor = quote(heading_anchor(section), safe="-._~!$&'*+,;=:@/?")
+    # JupyterLab looks for the anchor as it stands, so only what a browser would encode is encoded.
+    anchor = quote(heading_anchor(section), safe="-._~!$&'()*+,;=:@/?")
     return f"[{title}, *{re.sub(r'[*_]', '', section)}*]({file}#{anchor})"
 
 

@@ -121,6 +121,11 @@ is `(32, 28, 3)`.""",
         Wrong({**SHAPES, "images[:, tf.newaxis]": (1, 32, 28, 28, 3)}, "where tf.newaxis stands"),
         Wrong({**SHAPES, "tf.gather(images, [4, 4, 9])": (2, 28, 28, 3)}, "for each index"),
     ),
+    right=(
+        {key: list(shape) for key, shape in SHAPES.items()},
+        {key: tf.TensorShape(shape) for key, shape in SHAPES.items()},
+        {key: np.array(shape) for key, shape in SHAPES.items()},
+    ),
 )
 
 # ---------------------------------------------------------------- 01.2
@@ -210,6 +215,11 @@ For example, shape `(2, 4, 5, 3)` becomes `(2, 3, 4, 5)`.""",
         Wrong(channels_first_reversed, "all axes are reversed"),
         Wrong(channels_first_swapped, "height and width have changed places"),
         Wrong(channels_first_inverse, "yours answers the opposite question"),
+    ),
+    right=(
+        lambda images: tf.einsum("nhwc->nchw", images),
+        lambda images: np.moveaxis(images.numpy(), -1, 1),
+        tf.function(to_channels_first),
     ),
 )
 
@@ -328,6 +338,18 @@ def standardise_mean_only(images):
     return images - tf.reduce_mean(images, axis=[0, 1, 2])
 
 
+def numpy_standardise(images):
+    wide = images.numpy().astype("float64")
+    return (wide - wide.mean((0, 1, 2))) / wide.std((0, 1, 2))
+
+
+def scaled_first(images):
+    images = tf.cast(images, tf.float32) / 255.0
+    axes = [0, 1, 2]
+    centred = images - tf.reduce_mean(images, axis=axes, keepdims=True)
+    return centred / tf.sqrt(tf.reduce_mean(tf.square(centred), axis=axes))
+
+
 standardise_channels = Exercise(
     id="01.3",
     title="Standardise each channel",
@@ -361,6 +383,11 @@ holds -1 and 1.""",
         Wrong(standardise_integers, "computed with whole numbers"),
         Wrong(standardise_whole_division, "whole numbers cannot say 0.3"),
         Wrong(standardise_mean_only, "not yet divided"),
+    ),
+    right=(
+        numpy_standardise,
+        scaled_first,
+        tf.function(standardise),
     ),
 )
 
@@ -430,6 +457,24 @@ def update_in_place_sign(average, value, momentum):
     return average
 
 
+def average_by_difference(average, value, momentum):
+    return average.assign_add((1.0 - momentum) * (value - average))
+
+
+def average_assigned_and_returned(average, value, momentum):
+    return average.assign(momentum * average + (1.0 - momentum) * value)
+
+
+def average_as_tensor(average, value, momentum):
+    average.assign(momentum * average + (1.0 - momentum) * value)
+    return tf.convert_to_tensor(average)
+
+
+def average_with_numpy(average, value, momentum):
+    average.assign(momentum * average.numpy() + (1 - momentum) * value.numpy())
+    return average
+
+
 moving_average = Exercise(
     id="01.4",
     title="A moving average",
@@ -462,6 +507,12 @@ and the function returns the variable. For example, an average of `[0, 10]` with
         Wrong(update_swapped, "The two shares have changed places"),
         Wrong(update_adds, "has kept its full weight"),
         Wrong(update_in_place_sign, "`variable += value`"),
+    ),
+    right=(
+        average_by_difference,
+        average_assigned_and_returned,
+        average_as_tensor,
+        average_with_numpy,
     ),
 )
 
@@ -589,6 +640,20 @@ def distances_loop(a, b):
     return tf.constant(np.array(rows))
 
 
+def distances_by_norm(a, b):
+    return tf.norm(tf.expand_dims(a, 1) - b, axis=-1)
+
+
+def distances_by_einsum(a, b):
+    gaps = a[:, tf.newaxis] - b
+    return tf.einsum("ijk,ijk->ij", gaps, gaps) ** 0.5
+
+
+def distances_by_columns(a, b):
+    gaps = a[tf.newaxis] - b[:, tf.newaxis]
+    return tf.transpose(tf.sqrt(tf.reduce_sum(gaps * gaps, axis=2)))
+
+
 all_distances = Exercise(
     id="01.5",
     title="All distances, no loop",
@@ -629,6 +694,12 @@ For example, from the points `(0, 0)` and `(3, 0)` to the single point `(0, 4)` 
         Wrong(distances_cancel, "opposite sign cancel"),
         Wrong(distances_expanded, "Subtract first, then square"),
         Wrong(distances_loop, "Python goes through them in a loop"),
+    ),
+    right=(
+        distances_by_norm,
+        distances_by_einsum,
+        distances_by_columns,
+        tf.function(distances_by_norm),
     ),
 )
 

@@ -14,7 +14,7 @@ from course_utils.session import import_tensorflow
 
 tf = import_tensorflow()
 
-# ---------------------------------------------------------------- 03.1
+# ---------------------------------------------------------------- 04.1
 
 
 def collatz_steps(n):
@@ -84,6 +84,23 @@ def collatz_numbers(n):
     return steps
 
 
+def collatz_by_hand(n):
+    _, steps = tf.while_loop(
+        lambda n, steps: n != 1,
+        lambda n, steps: (tf.where(n % 2 == 0, n // 2, 3 * n + 1), steps + 1),
+        (n, tf.constant(0)),
+    )
+    return steps
+
+
+def collatz_int(n):
+    steps = 0
+    while int(n) != 1:
+        n = n // 2 if int(n) % 2 == 0 else 3 * n + 1
+        steps += 1
+    return steps
+
+
 collatz = Exercise(
     id="04.1",
     title="A loop that depends on data",
@@ -112,9 +129,14 @@ For example, 6 → 3 → 10 → 5 → 16 → 8 → 4 → 2 → 1 takes 8 steps."
         Wrong(collatz_unrolled, "was unrolled"),
         Wrong(collatz_numbers, "counts the numbers, not the steps"),
     ),
+    right=(
+        collatz_by_hand,
+        collatz_int,
+        tf.function(collatz_steps),
+    ),
 )
 
-# ---------------------------------------------------------------- 03.2
+# ---------------------------------------------------------------- 04.2
 
 
 def take_steps(step, weight, rates):
@@ -163,6 +185,12 @@ def take_steps_eager(step, weight, rates):
     return weight
 
 
+def take_steps_tensor(step, weight, rates):
+    for rate in tf.constant(rates):
+        weight = step(weight, rate)
+    return weight
+
+
 cure = Exercise(
     id="04.2",
     title="Cure a function that traces at each call",
@@ -190,9 +218,10 @@ traced **once**.""",
         Wrong(take_steps_forgetful, "Each step starts from the first weight again"),
         Wrong(take_steps_eager, "was never called"),
     ),
+    right=(take_steps_tensor,),
 )
 
-# ---------------------------------------------------------------- 03.3
+# ---------------------------------------------------------------- 04.3
 
 
 def cumulative_product(x):
@@ -263,6 +292,15 @@ def cumulative_exclusive(x):
     return results.stack()
 
 
+def cumulative_counting(x):
+    results = tf.TensorArray(tf.float32, size=0, dynamic_size=True, clear_after_read=False)
+    product = tf.constant(1.0)
+    for value in x:
+        product *= value
+        results = results.write(results.size(), product)
+    return results.stack()
+
+
 collect = Exercise(
     id="04.3",
     title="Collect what a loop computes",
@@ -291,9 +329,13 @@ For example, `[2, 3, 0.5, 4]` gives `[2, 6, 3, 12]`.""",
         Wrong(cumulative_dropped, "the results of the writes were dropped"),
         Wrong(cumulative_exclusive, "without its own"),
     ),
+    right=(
+        cumulative_counting,
+        tf.function(cumulative_product),
+    ),
 )
 
-# ---------------------------------------------------------------- 03.4
+# ---------------------------------------------------------------- 04.4
 
 
 def make_counter():
@@ -383,6 +425,18 @@ def counter_before():
     return counter
 
 
+def counter_that_creates_once():
+    created = []
+
+    @tf.function
+    def counter():
+        if not created:
+            created.append(tf.Variable(0))
+        return created[0].assign_add(1)
+
+    return counter
+
+
 count_on = Exercise(
     id="04.4",
     title="A counter that counts",
@@ -409,6 +463,7 @@ counters do not disturb each other.""",
         Wrong(counter_before, "the count from before the call"),
         Wrong(counter_shared, "both share one variable"),
     ),
+    right=(counter_that_creates_once,),
 )
 
 EXERCISES = (collatz, cure, collect, count_on)

@@ -20,7 +20,7 @@ from course_utils.session import import_tensorflow
 
 tf = import_tensorflow()
 
-# ---------------------------------------------------------------- 06.1
+# ---------------------------------------------------------------- 08.1
 
 
 def count_parameters(sizes):
@@ -107,9 +107,10 @@ For example, `sizes = [784, 10]` is one layer from 784 inputs to 10 outputs, and
         Wrong(count_one_bias_a_layer, "counts one bias a layer"),
         Wrong(sum, "adds the sizes up"),
     ),
+    right=(lambda sizes: np.int64(count_parameters(sizes)),),
 )
 
-# ---------------------------------------------------------------- 06.2
+# ---------------------------------------------------------------- 08.2
 
 
 class MyMomentum:
@@ -280,6 +281,18 @@ class MomentumNotInPlace:
             weight = weight + self.velocities[i]
 
 
+class VelocityWithoutRate:
+    """The other usual form: the learning rate multiplies the velocity."""
+
+    def __init__(self, momentum):
+        self.momentum, self.sums = momentum, {}
+
+    def __call__(self, gradients, weights, learning_rate):
+        for place, (gradient, weight) in enumerate(zip(gradients, weights, strict=True)):
+            self.sums[place] = self.momentum * self.sums.get(place, 0.0) + gradient
+            weight.assign_sub(learning_rate * self.sums[place])
+
+
 momentum = Exercise(
     id="08.2",
     title="Momentum",
@@ -325,9 +338,10 @@ moves by −0.1, then −0.15, then −0.175.""",
         Wrong(MomentumElsewhere, "it sees the velocities of the first"),
         Wrong(MomentumNotInPlace, "the weights are where they were"),
     ),
+    right=(VelocityWithoutRate,),
 )
 
-# ---------------------------------------------------------------- 06.3
+# ---------------------------------------------------------------- 08.3
 
 
 def shuffled_batches(images, labels, batch_size, rng):
@@ -475,6 +489,14 @@ def shuffled_in_place(images, labels, batch_size, rng):
     return shuffled_not_at_all(images, labels, batch_size, rng)
 
 
+def batches_by_generator(images, labels, batch_size, rng):
+    order = np.arange(len(images))
+    rng.shuffle(order)
+    while len(order):
+        piece, order = order[:batch_size], order[batch_size:]
+        yield images[piece], tf.constant(labels[piece])
+
+
 shuffle = Exercise(
     id="08.3",
     title="Shuffled epochs",
@@ -512,9 +534,10 @@ For example, 103 samples in batches of 25 give five pairs, with 25, 25, 25, 25 a
         Wrong(shuffled_by_chance, "a run cannot be repeated"),
         Wrong(shuffled_in_place, "shuffled in place"),
     ),
+    right=(batches_by_generator,),
 )
 
-# ---------------------------------------------------------------- 06.4
+# ---------------------------------------------------------------- 08.4
 
 
 class NaiveDropout:
@@ -673,6 +696,14 @@ class DropoutNumPy(NaiveDropout):
         return tf.constant(np.where(kept, inputs.numpy() / (1 - self.rate), 0.0), tf.float32)
 
 
+class DropoutByTensorFlow:
+    def __init__(self, rate):
+        self.rate = rate
+
+    def __call__(self, inputs, training):
+        return tf.nn.dropout(inputs, self.rate) if training else tf.identity(inputs)
+
+
 dropout = Exercise(
     id="08.4",
     title="Dropout with a training flag",
@@ -719,6 +750,7 @@ the outputs in training are 0, and all others are 1.25.""",
         Wrong(DropoutColumns, "Whole rows or columns"),
         Wrong(DropoutNumPy, "no gradient leads back"),
     ),
+    right=(DropoutByTensorFlow,),
 )
 
 EXERCISES = (count, momentum, shuffle, dropout)

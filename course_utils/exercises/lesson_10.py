@@ -13,8 +13,11 @@ from course_utils.exercises.engine import (
     is_close,
     to_array,
 )
+from course_utils.session import import_tensorflow
 
-# ---------------------------------------------------------------- 07.1
+tf = import_tensorflow()
+
+# ---------------------------------------------------------------- 10.1
 
 STROKES = [[-1, 2, -1], [-1, 2, -1], [-1, 2, -1]]
 
@@ -91,9 +94,14 @@ lesson.""",
         Wrong([[-1, -1, -1], [-1, 8, -1], [-1, -1, -1]], "nearly as strong as an upright one's"),
         Wrong([-1, 2, -1], "has the shape (3,); expected (3, 3)"),
     ),
+    right=(
+        [[0, 0, 0], [-1, 2, -1], [0, 0, 0]],
+        tf.constant([[-1.0, 2, -1], [-2, 4, -2], [-1, 2, -1]]),
+        np.array(STROKES) / 3000,
+    ),
 )
 
-# ---------------------------------------------------------------- 07.2
+# ---------------------------------------------------------------- 10.2
 
 
 def layer_facts(input_shape, filters, size, stride, padding):
@@ -253,9 +261,10 @@ For example, `layer_facts((28, 28, 1), 8, 3, 1, "same")` returns `((28, 28, 8), 
         Wrong(facts_input_channels, "Each filter makes one map"),
         Wrong(facts_with_batch, "Leave out the axis of the batch"),
     ),
+    right=(lambda *case: (list(layer_facts(*case)[0]), layer_facts(*case)[1]),),
 )
 
-# ---------------------------------------------------------------- 07.3
+# ---------------------------------------------------------------- 10.3
 
 
 def depthwise(images, kernels):
@@ -364,9 +373,10 @@ shape (3, 3, 2, 3) give a result of shape (2, 4, 3, 6).""",
         Wrong(depthwise_other_order, "the maps stand in another order"),
         Wrong(depthwise_padded, "has the shape (2, 6, 5, 3); expected (2, 4, 3, 3)"),
     ),
+    right=(lambda images, kernels: tf.nn.depthwise_conv2d(images, kernels, [1, 1, 1, 1], "VALID"),),
 )
 
-# ---------------------------------------------------------------- 07.4
+# ---------------------------------------------------------------- 10.4
 
 
 def normalise_batch(x, moving_mean, moving_variance, training):
@@ -546,9 +556,10 @@ averages have the shape (channels,), and `training` is True or False. It returns
         Wrong(modes_epsilon_outside, "It belongs under it, with the variance"),
         Wrong(modes_deviation, "the new moving_variance has the right shape"),
     ),
+    right=(lambda *args: [tf.constant(part) for part in normalise_batch(*args)],),
 )
 
-# ---------------------------------------------------------------- 07.5
+# ---------------------------------------------------------------- 10.5
 
 
 def fold(kernel, bias, gamma, beta, mean, variance, epsilon):
@@ -674,6 +685,7 @@ float32 arrays of shape (filters,), and `epsilon` is a number. For example, with
         Wrong(fold_bias_lost, "The old bias is lost"),
         Wrong(fold_mean_lost, "The moving mean is left out"),
     ),
+    right=(lambda *args: [tf.constant(part) for part in fold(*args)],),
 )
 
 EXERCISES = (find_strokes, foretell, depthwise_convolution, two_modes, fold_away)

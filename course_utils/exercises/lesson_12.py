@@ -57,7 +57,7 @@ def expect_model(value, what):
         fail(f"{what} has no inputs and outputs yet. Make it with keras.Model(inputs, outputs).")
 
 
-# ---------------------------------------------------------------- 08.1
+# ---------------------------------------------------------------- 12.1
 
 
 def build_two_paths():
@@ -254,6 +254,16 @@ def two_paths_no_relu():
     return two_paths(missing="c")
 
 
+def two_paths_with_plus():
+    image = keras.Input((28, 28, 1))
+    b = layers.Conv2D(4, 5, padding="same", activation="relu")(image)
+    a = layers.ReLU()(layers.Conv2D(8, 3, padding="same")(image))
+    join = layers.concatenate([a, b])
+    c = layers.Conv2D(12, 3, padding="same", activation=tf.nn.relu)(join)
+    pool = keras.ops.mean(join + c, axis=(1, 2))
+    return keras.Model([image], [layers.Dense(10)(pool)])
+
+
 from_drawing = Exercise(
     id="12.1",
     title="From a drawing to a model",
@@ -296,9 +306,10 @@ drawing with this one.""",
         Wrong(two_paths_softmax, "The last layer has a softmax"),
         Wrong(two_paths_no_relu, "The convolution before the addition has no ReLU"),
     ),
+    right=(two_paths_with_plus,),
 )
 
-# ---------------------------------------------------------------- 08.2
+# ---------------------------------------------------------------- 12.2
 
 
 def feature_extractor(model, names):
@@ -444,6 +455,18 @@ def extractor_whole(model, names):
     return keras.Model(model.input, [model.output for name in names])
 
 
+def extractor_by_places(model, names):
+    wanted = {layer.name: layer.output for layer in model.layers}
+    return keras.Model(model.inputs, [wanted[name] for name in names])
+
+
+def extractor_called(model, names):
+    """A view of a view, behind an input of its own."""
+    inner = extractor_by_places(model, names)
+    inputs = keras.Input(model.input_shape[1:])
+    return keras.Model(inputs, inner(inputs))
+
+
 extract = Exercise(
     id="12.2",
     title="A feature extractor",
@@ -485,9 +508,13 @@ a list of two tensors, of shapes (10, 64) and (10, 28, 28, 8).""",
         Wrong(extractor_sequential, "a list cannot hold it"),
         Wrong(extractor_whole, "that of the whole model"),
     ),
+    right=(
+        extractor_by_places,
+        extractor_called,
+    ),
 )
 
-# ---------------------------------------------------------------- 08.3
+# ---------------------------------------------------------------- 12.3
 
 
 def count_shared(first, second):
@@ -612,6 +639,14 @@ def shared_by_in(first, second):
     return sum(int(np.prod(w.shape)) for w in second.weights if w in first.weights)
 
 
+def count_with_is(first, second):
+    return sum(w.numpy().size for w in first.weights if any(w is v for v in second.weights))
+
+
+def count_in_numpy(first, second):
+    return np.int64(count_with_is(first, second))
+
+
 share = Exercise(
     id="12.3",
     title="How much two models share",
@@ -646,9 +681,13 @@ and `count_shared(copy, cnn)` is 0. Do not train or change the models.""",
         Wrong(shared_yes_or_no, "returns True or False"),
         Wrong(shared_by_in, "`==` and `in` compare numbers"),
     ),
+    right=(
+        count_with_is,
+        count_in_numpy,
+    ),
 )
 
-# ---------------------------------------------------------------- 08.4
+# ---------------------------------------------------------------- 12.4
 
 
 def split_and_join(model, name):
@@ -777,6 +816,17 @@ def split_only(model, name):
     return split_and_join(model, name)[:2]
 
 
+def split_in_a_list(model, name):
+    first, second, _ = split_and_join(model, name)
+    return [first, second, keras.Sequential([first, second])]
+
+
+def split_with_inputs(model, name):
+    first, second, _ = split_and_join(model, name)
+    inputs = keras.Input(model.input_shape[1:])
+    return first, second, keras.Model(inputs, second(first(inputs)))
+
+
 split = Exercise(
     id="12.4",
     title="Split a model in two and join it again",
@@ -817,6 +867,10 @@ All three share the weights of `model`. Leave `model` itself as it is.""",
         Wrong(split_as_lists, "is your second half a list of layers"),
         Wrong(split_gives_back_the_model, "`joined` is the model that was given"),
         Wrong(split_only, "expected three models"),
+    ),
+    right=(
+        split_in_a_list,
+        split_with_inputs,
     ),
 )
 

@@ -20,7 +20,7 @@ tf = import_tensorflow()
 import keras  # noqa: E402
 from keras import layers  # noqa: E402
 
-# ---------------------------------------------------------------- 09.1
+# ---------------------------------------------------------------- 13.1
 
 COUNT = 60  # images of a check
 
@@ -200,6 +200,17 @@ def prepare_seeded(images, labels, rng):
     return prepare(images, labels, np.random.default_rng(0))
 
 
+def prepare_in_pairs(images, labels, rng):
+    chosen = rng.choice(len(images), size=len(images) // 5, replace=False)
+    held = np.isin(np.arange(len(images)), chosen)
+    train = images[~held]
+    mean, deviation = train.mean(), train.std()
+    shifted = np.roll(train, 1, axis=2)
+    both = np.stack([train, shifted], axis=1).reshape(-1, *train.shape[1:])
+    result = (both - mean) / deviation, np.repeat(labels[~held], 2)
+    return *result, (images[held] - mean) / deviation, labels[held]
+
+
 leak = Exercise(
     id="13.1",
     title="Find the leak",
@@ -250,9 +261,10 @@ For example, 60 images give 96 for training and 12 for validation.""",
         Wrong(prepare_no_copies, "The shifted copies are gone"),
         Wrong(prepare_seeded, "Two generators give the same split"),
     ),
+    right=(prepare_in_pairs,),
 )
 
-# ---------------------------------------------------------------- a model for 09.2 and 09.3
+# ---------------------------------------------------------------- a model for 13.2 and 13.3
 
 
 def sliding_model(rate=1.0):
@@ -292,7 +304,7 @@ def make_callback(answer, *args):
     return made
 
 
-# ---------------------------------------------------------------- 09.2
+# ---------------------------------------------------------------- 13.2
 
 
 class StopAt(keras.callbacks.Callback):
@@ -426,6 +438,15 @@ class StopByError(StopAt):
             raise StopIteration("target reached")
 
 
+class StopAndRemember(keras.callbacks.Callback):
+    def __init__(self, monitor, target):
+        super().__init__()
+        self.enough = lambda logs: monitor in logs and not logs[monitor] < target
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.model.stop_training = self.model.stop_training or self.enough(logs)
+
+
 stop = Exercise(
     id="13.2",
     title="Stop on a target",
@@ -464,9 +485,10 @@ trains for two epochs.""",
         Wrong(StopOnZero, "is not a value of 0"),
         Wrong(StopByError, "StopIteration"),
     ),
+    right=(StopAndRemember,),
 )
 
-# ---------------------------------------------------------------- 09.3
+# ---------------------------------------------------------------- 13.3
 
 
 class WarmupCosine(keras.callbacks.Callback):
@@ -629,6 +651,12 @@ class WarmupElsewhere(WarmupCosine):
         self.step += 1
 
 
+class WarmupByOptimiser(WarmupCosine):
+    def on_train_batch_begin(self, batch, logs=None):
+        done = int(self.model.optimizer.iterations)
+        self.model.optimizer.learning_rate.assign(self.rate(done))
+
+
 warmup = Exercise(
     id="13.3",
     title="Warm up, then follow a cosine",
@@ -674,9 +702,10 @@ For example, `WarmupCosine(1.0, 2, 6)` trains six batches with 0, 0.5, 1, 0.854,
         Wrong(WarmupLinear, "the fall is not"),
         Wrong(WarmupElsewhere, "the rate that `compile` was given"),
     ),
+    right=(WarmupByOptimiser,),
 )
 
-# ---------------------------------------------------------------- 09.4
+# ---------------------------------------------------------------- 13.4
 
 
 def train_head(model, images, labels):
@@ -836,6 +865,24 @@ def head_one_answer(model, images, labels):
     return report["head"] and sum(report.values()) == 1
 
 
+def train_head_by_whole_model(model, images, labels):
+    model.trainable = False
+    model.layers[-1].trainable = model.trainable = True
+    for layer in model.layers[:-1]:
+        layer.trainable = False
+    before = {layer.name: [v.copy() for v in layer.get_weights()] for layer in model.layers}
+    model.compile(
+        keras.optimizers.SGD(0.1),
+        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+    )
+    model.fit(images, labels, verbose=0)
+    return {
+        name: sum(np.abs(old - new).sum() for old, new in zip(values, now, strict=True)) > 0
+        for name, values in before.items()
+        if (now := model.get_layer(name).get_weights())
+    }
+
+
 head = Exercise(
     id="13.4",
     title="Prove that only the head moved",
@@ -879,6 +926,7 @@ change the flags and the compiled state of `model`. For a model of the layers `b
         Wrong(head_all_layers, "exactly the layers that have weights"),
         Wrong(head_one_answer, "Expected a dict"),
     ),
+    right=(train_head_by_whole_model,),
 )
 
 EXERCISES = (leak, stop, warmup, head)

@@ -19,7 +19,7 @@ from course_utils.session import import_tensorflow
 
 tf = import_tensorflow()
 
-# ---------------------------------------------------------------- 10.1
+# ---------------------------------------------------------------- 15.1
 
 
 def clip_gradients(gradients, limit):
@@ -139,6 +139,14 @@ def clip_in_numpy(gradients, limit):
     return [gradient * (limit / max(norm, limit)) for gradient in gradients]
 
 
+def clip_with_if(gradients, limit):
+    norm = tf.norm(tf.concat([tf.reshape(gradient, [-1]) for gradient in gradients], axis=0))
+    return tuple(
+        tf.where(norm > limit, gradient * limit / tf.maximum(norm, 1e-12), gradient)
+        for gradient in gradients
+    )
+
+
 clip = Exercise(
     id="15.1",
     title="Clip the gradients",
@@ -184,9 +192,13 @@ and `[0.8]`.""",
         Wrong(clip_dividing_by_zero, "all zero become NaN"),
         Wrong(clip_in_numpy, "has no attribute 'numpy'"),
     ),
+    right=(
+        lambda gradients, limit: tf.clip_by_global_norm(gradients, limit)[0],
+        clip_with_if,
+    ),
 )
 
-# ---------------------------------------------------------------- 10.2
+# ---------------------------------------------------------------- 15.2
 
 
 def accumulated_step(model, optimizer, loss_function, batches):
@@ -386,6 +398,18 @@ def accumulate_without_apply(model, optimizer, loss_function, batches):
     return total
 
 
+def accumulate_one_tape(model, optimizer, loss_function, batches):
+    count = sum(len(targets) for _, targets in batches)
+    with tf.GradientTape() as tape:
+        total = 0.0
+        for inputs, targets in batches:
+            share = len(targets) / count
+            total += share * loss_function(targets, model(inputs, training=True))
+    gradients = tape.gradient(total, model.trainable_variables)
+    optimizer.apply_gradients(zip(gradients, model.trainable_variables, strict=True))
+    return float(total)
+
+
 accumulate = Exercise(
     id="15.2",
     title="One step from several batches",
@@ -439,9 +463,10 @@ all samples before the step, a scalar.""",
         ),
         Wrong(accumulate_as_in_use, "Say `training=True` when you call"),
     ),
+    right=(accumulate_one_tape,),
 )
 
-# ---------------------------------------------------------------- 10.3
+# ---------------------------------------------------------------- 15.3
 
 
 def mended_loop(model, optimizer, loss_function, metric, batches, epochs):
@@ -608,6 +633,22 @@ BROKEN = """def broken_loop(model, optimizer, loss_function, metric, batches, ep
         history.append(float(metric.result()))
     return history"""
 
+
+def mend_with_lesson_step(model, optimizer, loss_function, metric, batches, epochs):
+    reported = np.zeros(epochs)
+    for epoch in range(epochs):
+        for inputs, targets in batches:
+            with tf.GradientTape() as tape:
+                outputs = model(inputs, training=True)
+                loss = tf.add_n([loss_function(targets, outputs), *model.losses])
+            variables = model.trainable_variables
+            optimizer.apply(tape.gradient(loss, variables), variables)
+            metric.update_state(targets, outputs)
+        reported[epoch] = metric.result()
+        metric.reset_state()
+    return list(reported)
+
+
 mend = Exercise(
     id="15.3",
     title="Mend a loop with three bugs",
@@ -655,10 +696,11 @@ the list with those of a right loop.""",
         Wrong(train_variant(reset="batch"), "starts again too often"),
         Wrong(train_variant(reset="before result"), "right before its result is read"),
     ),
+    right=(mend_with_lesson_step,),
     seconds=60,
 )
 
-# ---------------------------------------------------------------- 10.4
+# ---------------------------------------------------------------- 15.4
 
 
 def find_learning_rate(step, low, high, steps):
@@ -813,6 +855,16 @@ def find_without_steps(step, low, high, steps):
     return math.sqrt(low * high)
 
 
+def find_with_lists(step, low, high, steps):
+    rates, losses = np.geomspace(low, high, steps), []
+    for rate in rates:
+        loss = step(rate)
+        if np.isnan(loss) or (losses and loss > 4 * min(losses)):
+            break
+        losses.append(loss)
+    return rates[np.argmin(losses)] * 0.1
+
+
 finder = Exercise(
     id="15.4",
     title="A learning-rate finder",
@@ -860,6 +912,7 @@ is right, try `find_learning_rate(rate_stepper(), 0.001, 10.0, 100)`.""",
         Wrong(_find(stop="before"), "with the one before it"),
         Wrong(find_without_steps, "never called"),
     ),
+    right=(find_with_lists,),
 )
 
 EXERCISES = (clip, accumulate, mend, finder)

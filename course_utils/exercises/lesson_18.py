@@ -21,7 +21,7 @@ tf = import_tensorflow()
 import keras  # noqa: E402
 from keras import layers  # noqa: E402
 
-# ---------------------------------------------------------------- 11.1
+# ---------------------------------------------------------------- 18.1
 
 
 def build_with_followers():
@@ -197,6 +197,14 @@ def followers_forgotten():
     return build_headline_model()
 
 
+def followers_by_add():
+    model = build_with_followers()
+    return keras.Model(
+        {tensor.name: tensor for tensor in model.inputs},
+        {"likes": model.output["likes"], "reposts": model.output["reposts"]},
+    )
+
+
 third_input = Exercise(
     id="18.1",
     title="A third input",
@@ -237,10 +245,11 @@ The sizes of the layers are yours to choose.""",
         Wrong(followers_forgotten, "Name each keras.Input"),
         Wrong(build_with_followers(), "got a model"),
     ),
+    right=(followers_by_add,),
     seconds=60,
 )
 
-# ---------------------------------------------------------------- 11.2
+# ---------------------------------------------------------------- 18.2
 
 
 def compile_with_metrics(model):
@@ -381,6 +390,22 @@ def metrics_absolute_loss(model):
     return compiled(model, loss={"reposts": "mae", "likes": "mae"})
 
 
+def metrics_by_objects(model):
+    model.compile(
+        keras.optimizers.SGD(0.1),
+        loss=dict.fromkeys(("reposts", "likes"), keras.losses.MeanSquaredError()),
+        loss_weights={"likes": 0.2, "reposts": 1.0},
+        metrics={
+            "likes": [
+                keras.metrics.MeanAbsolutePercentageError(),
+                keras.metrics.MeanAbsoluteError(),
+            ],
+            "reposts": [keras.metrics.MeanAbsoluteError(name="distance")],
+        },
+    )
+    return model
+
+
 per_output = Exercise(
     id="18.2",
     title="Metrics for each output",
@@ -417,10 +442,11 @@ outputs `"reposts"` and `"likes"`, not compiled, compiles it, and returns it, su
         Wrong(metrics_squared, "a metric that was not asked for"),
         Wrong(metrics_absolute_loss, "is not the mean squared error"),
     ),
+    right=(metrics_by_objects,),
     seconds=60,
 )
 
-# ---------------------------------------------------------------- 11.3
+# ---------------------------------------------------------------- 18.3
 
 
 def total_loss(model, inputs, targets, weights):
@@ -554,6 +580,17 @@ def total_not_reduced(model, inputs, targets, weights):
     )
 
 
+def total_as_a_tensor(model, inputs, targets, weights):
+    answers = model(inputs)
+    return tf.add_n(
+        [
+            weights[name] * keras.losses.MeanSquaredError()(targets[name][:, None], answers[name])
+            for name in weights
+        ]
+        + list(model.losses)
+    )
+
+
 adds_up = Exercise(
     id="18.3",
     title="A loss that does not add up",
@@ -595,10 +632,11 @@ computes the whole number, as a float or a scalar tensor, without `compile` or `
         Wrong(total_mean_penalty, "Keras adds them up"),
         Wrong(total_not_reduced, "Where is the mean taken?"),
     ),
+    right=(total_as_a_tensor,),
     seconds=60,
 )
 
-# ---------------------------------------------------------------- 11.4
+# ---------------------------------------------------------------- 18.4
 
 
 def leave_out_unknown(targets):
@@ -720,6 +758,12 @@ def unknown_exchanged(targets):
     return filled, {"reposts": weight["likes"], "likes": weight["reposts"]}
 
 
+def unknown_by_bool(targets):
+    known = np.isfinite(targets["likes"])
+    filled = {"likes": np.nan_to_num(targets["likes"], nan=7.0), "reposts": targets["reposts"]}
+    return filled, {"likes": known, "reposts": np.ones_like(known)}
+
+
 one_head = Exercise(
     id="18.4",
     title="Sample weights for one head",
@@ -757,6 +801,7 @@ one_head = Exercise(
         Wrong(unknown_scaled_up, "The known likes have the weight 1.25"),
         Wrong(unknown_exchanged, "exchanged between the two outputs"),
     ),
+    right=(unknown_by_bool,),
 )
 
 EXERCISES = (third_input, per_output, adds_up, one_head)

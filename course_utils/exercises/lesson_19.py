@@ -19,7 +19,7 @@ tf = import_tensorflow()
 import keras  # noqa: E402  (after the quiet import)
 from keras import layers  # noqa: E402
 
-# ---------------------------------------------------------------- 12.1
+# ---------------------------------------------------------------- 19.1
 
 
 def count_parameters(calls):
@@ -111,9 +111,10 @@ twice, and a layer "head": 8 + 5 = 13.""",
         Wrong(count_by_size, "two layers of the same sizes for one"),
         Wrong(count_unshared_only, "leaves out the layers that are called more than once"),
     ),
+    right=(lambda calls: np.int64(count_parameters(list(dict.fromkeys(calls)))),),
 )
 
-# ---------------------------------------------------------------- 12.2
+# ---------------------------------------------------------------- 19.2
 
 
 def read_pair(encoder):
@@ -293,9 +294,15 @@ is trained or changed, both vectors change.""",
         Wrong(pair_joined, "two inputs and two outputs"),
         Wrong(pair_swapped, "The outputs are swapped"),
     ),
+    right=(
+        lambda encoder: keras.Model(
+            inputs := [keras.Input((6,), name=name) for name in ("left", "right")],
+            [encoder(each) for each in inputs],
+        ),
+    ),
 )
 
-# ---------------------------------------------------------------- 12.3
+# ---------------------------------------------------------------- 19.3
 
 
 def symmetric_head(left, right):
@@ -402,6 +409,25 @@ def head_no_unit(left, right):
     return keras.ops.abs(left - right)
 
 
+def head_product(left, right):
+    return layers.Dense(1)(layers.Multiply()([left, right]))
+
+
+def head_squares(left, right):
+    x = keras.ops.square(left - right)
+    return layers.Dense(1)(layers.Dense(8, activation="relu")(x))
+
+
+def head_both_orders(left, right):
+    hidden, unit = layers.Dense(8, activation="relu"), layers.Dense(1)
+    orders = [layers.Concatenate()(pair) for pair in ([left, right], [right, left])]
+    return layers.Average()([unit(hidden(order)) for order in orders])
+
+
+def head_cosine(left, right):
+    return layers.Dense(1)(layers.Dot(axes=1, normalize=True)([left, right]))
+
+
 symmetric = Exercise(
     id="19.3",
     title="A symmetric head",
@@ -438,9 +464,15 @@ Use `layers` and `keras.ops`. There is more than one right answer.""",
         Wrong(head_without_weights, "nothing to learn"),
         Wrong(head_no_unit, "expected (None, 1)"),
     ),
+    right=(
+        head_product,
+        head_squares,
+        head_both_orders,
+        head_cosine,
+    ),
 )
 
-# ---------------------------------------------------------------- 12.4
+# ---------------------------------------------------------------- 19.4
 
 
 def is_shared(pair):
@@ -601,6 +633,23 @@ def shared_never(pair):
     return False
 
 
+def is_shared_by_change(pair):
+    before = pair.get_weights()
+    ones = [np.ones((1, 6), "float32")] * 2
+    try:
+        for place in range(len(before)):
+            changed = [w + 0.5 if n == place else w for n, w in enumerate(before)]
+            pair.set_weights([np.abs(w) for w in before])
+            old = [np.asarray(output) for output in pair(ones)]
+            pair.set_weights([np.abs(w) for w in changed])
+            new = [np.asarray(output) for output in pair(ones)]
+            if any(np.array_equal(*both) for both in zip(old, new, strict=True)):
+                return False
+        return True
+    finally:
+        pair.set_weights(before)
+
+
 prove = Exercise(
     id="19.4",
     title="Prove it",
@@ -640,9 +689,10 @@ shape of an input.""",
         Wrong(shared_never, "Both sides use its weights"),
         Wrong(lambda pair: True, "Each weight belongs to one side alone"),
     ),
+    right=(is_shared_by_change,),
 )
 
-# ---------------------------------------------------------------- 12.5
+# ---------------------------------------------------------------- 19.5
 
 
 def tied_autoencoder(size, code_size):
@@ -768,6 +818,29 @@ def tied_without_gradient(size, code_size):
     return keras.Model(inputs, keras.ops.einsum("bc,ic->bi", code, encoder.kernel))
 
 
+class Tied(layers.Layer):
+    def __init__(self, dense):
+        super().__init__()
+        self.dense = dense
+
+    def call(self, code):
+        return keras.ops.matmul(code, keras.ops.transpose(self.dense.kernel))
+
+
+def tied_by_a_layer(size, code_size):
+    inputs = keras.Input((size,))
+    encoder = layers.Dense(code_size, activation="relu")
+    code = encoder(inputs)
+    return keras.Model(inputs, Tied(encoder)(code))
+
+
+def tied_by_tensordot(size, code_size):
+    inputs = keras.Input((size,))
+    encoder = layers.Dense(code_size)
+    code = keras.ops.relu(encoder(inputs))
+    return keras.Model(inputs, keras.ops.tensordot(code, encoder.kernel, axes=[[1], [1]]))
+
+
 tied = Exercise(
     id="19.5",
     title="A tied autoencoder",
@@ -808,6 +881,10 @@ For example, `tied_autoencoder(784, 32)` has 784 · 32 + 32 = 25,120 parameters.
         Wrong(decoder_reshapes, "needs the two axes exchanged"),
         Wrong(tied_without_activation, "the activation of the encoder is missing"),
         Wrong(tied_without_gradient, "not the sum over its two uses"),
+    ),
+    right=(
+        tied_by_a_layer,
+        tied_by_tensordot,
     ),
 )
 

@@ -1,5 +1,7 @@
 """Exercises of lesson 21, graphs of layers."""
 
+import graphlib
+
 import numpy as np
 
 from course_utils.exercises.engine import (
@@ -18,7 +20,7 @@ tf = import_tensorflow()
 import keras  # noqa: E402
 from keras import layers  # noqa: E402
 
-# ---------------------------------------------------------------- 13.1
+# ---------------------------------------------------------------- 21.1
 
 
 def drawn_block(x):
@@ -196,6 +198,19 @@ def drawn_model(x):
     return keras.Model(x, drawn_block(x))
 
 
+def block_of_functions(x):
+    """The drawn block with activation layers, another order of building, and a model inside."""
+
+    def unit(start, filters, size):
+        start = layers.Conv2D(filters, size, padding="same")(start)
+        return layers.Activation("relu")(start)
+
+    d = unit(layers.AveragePooling2D(3, strides=1, padding="same")(x), 4, 1)
+    inside = keras.Input(x.shape[1:])
+    c = keras.Model(inside, unit(unit(unit(inside, 2, 1), 4, 3), 4, 3))(x)
+    return keras.ops.concatenate([unit(x, 4, 1), unit(unit(x, 3, 1), 4, 3), c, d], axis=3)
+
+
 from_drawing = Exercise(
     id="21.1",
     title="An Inception block from its drawing",
@@ -239,10 +254,11 @@ For example, `drawn_block(keras.Input((12, 10, 7))).shape` is `(None, 12, 10, 16
         Wrong(drawn_list, "The four paths are not joined yet"),
         Wrong(drawn_model, "It returns a model"),
     ),
+    right=(block_of_functions,),
     seconds=30,
 )
 
-# ---------------------------------------------------------------- 13.2
+# ---------------------------------------------------------------- 21.2
 
 
 def inception_cost(
@@ -376,9 +392,10 @@ lesson prints for the reduced block, 128,049,152.""",
     wrong=tuple(
         Wrong(mistake, message[:45].rsplit(" ", 1)[0]) for mistake, message in COST_MISTAKES
     ),
+    right=(lambda *case: np.int64(inception_cost(*case)),),
 )
 
-# ---------------------------------------------------------------- 13.3
+# ---------------------------------------------------------------- 21.3
 
 
 def train_head(model, images, labels):
@@ -528,6 +545,20 @@ def head_of_a_copy(model, images, labels):
     return train_head(keras.models.clone_model(model), images, labels)
 
 
+def head_by_layers(model, images, labels):
+    encoder = model.layers[1]
+    for trainable in (False, True):
+        for layer in encoder.layers:
+            layer.trainable = trainable
+        model.compile(
+            keras.optimizers.SGD(0.1),
+            keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        )
+        if not trainable:
+            model.fit(images, labels, batch_size=16, verbose=0)
+    return model
+
+
 head_only = Exercise(
     id="21.3",
     title="Freeze and unfreeze around a fit",
@@ -569,10 +600,11 @@ Write `train_head(model, images, labels)`, which
         Wrong(head_and_encoder_put_back, "put back afterwards"),
         Wrong(head_of_a_copy, "Return the model that was passed in"),
     ),
+    right=(head_by_layers,),
     seconds=60,
 )
 
-# ---------------------------------------------------------------- 13.4
+# ---------------------------------------------------------------- 21.4
 
 
 def rebuild(shape, parts, edges):
@@ -749,6 +781,19 @@ def rebuild_with_batch(shape, parts, edges):
     return _rebuild_backwards((None, *shape), parts, edges)
 
 
+def rebuild_by_graphlib(shape, parts, edges):
+    tensors = {"input": keras.Input(shape)}
+    sorter = graphlib.TopologicalSorter()
+    for source, target in edges:
+        sorter.add(target, source)
+    for name in sorter.static_order():
+        if name != "input":
+            given = [tensors[source] for source, target in edges if target == name]
+            tensors[name] = parts[name](given if len(given) > 1 else given[0])
+    (end,) = set(parts) - {source for source, _ in edges}
+    return keras.Model(tensors["input"], tensors[end])
+
+
 from_edges = Exercise(
     id="21.4",
     title="Rebuild a network from a list of edges",
@@ -793,6 +838,7 @@ model that computes `a(x) + x`.""",
         Wrong(rebuild_sequential, "expected a model by `keras.Model"),
         Wrong(rebuild_with_batch, "the input has the shape"),
     ),
+    right=(rebuild_by_graphlib,),
     seconds=30,
 )
 

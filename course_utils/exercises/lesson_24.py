@@ -42,7 +42,7 @@ def run(layer, *args, **kwargs):
     return run_layer(layer, *args, says=says, **kwargs)
 
 
-# ---------------------------------------------------------------- 15.1
+# ---------------------------------------------------------------- 24.1
 
 
 class Experts(layers.Layer):
@@ -171,6 +171,17 @@ class ExpertsMean(Experts):
         return sum(expert(inputs) for expert in self.experts) / self.count
 
 
+class ExpertsInDict(layers.Layer):
+    def __init__(self, units, count):
+        super().__init__()
+        self.made = {str(place): layers.Dense(units) for place in range(count)}
+        self.share = keras.Variable(np.full(count, 1 / count), dtype="float32")
+
+    def call(self, inputs):
+        answers = ops.stack([dense(inputs) for dense in self.made.values()])
+        return ops.tensordot(self.share, answers, axes=1)
+
+
 experts = Exercise(
     id="24.1",
     title="Weights that are not found",
@@ -227,9 +238,10 @@ trainable, 1 / count in each place at the start.
         Wrong(ExpertsRandom, "expected 1 / count in each place"),
         Wrong(ExpertsMean, "leaves out the shares"),
     ),
+    right=(ExpertsInDict,),
 )
 
-# ---------------------------------------------------------------- 15.2
+# ---------------------------------------------------------------- 24.2
 
 
 class Centre(layers.Layer):
@@ -382,6 +394,18 @@ class CentreInNumpy(Centre):
         return inputs - ops.sum(inputs * kept, axis=1, keepdims=True) / count
 
 
+class CentreOwnMask(layers.Layer):
+    def call(self, inputs, mask=None):
+        real = ops.ones_like(inputs[..., :1])
+        if mask is not None:
+            real = ops.cast(mask, "float32")[..., None]
+        total = ops.sum(inputs * real, axis=1, keepdims=True)
+        return (inputs - total / (ops.sum(real, axis=1, keepdims=True) + 1e-9)) * real
+
+    def compute_mask(self, inputs, mask=None):
+        return mask
+
+
 centre = Exercise(
     id="24.2",
     title="A layer that keeps masks",
@@ -426,9 +450,10 @@ It has no weights, and it must also work in `fit`, so compute with `ops`, not wi
         Wrong(CentreTakesNone, "It fails when no mask comes along"),
         Wrong(CentreInNumpy, "NumPy cannot read a tensor of a graph"),
     ),
+    right=(CentreOwnMask,),
 )
 
-# ---------------------------------------------------------------- 15.3
+# ---------------------------------------------------------------- 24.3
 
 
 class Settle(layers.Layer):
@@ -575,6 +600,16 @@ class SettleRaw(Settle):
         self.w = tf.Variable(tf.zeros([input_shape[-1]] * 2))
 
 
+class SettleInTensorFlow(Settle):
+    @tf.function
+    def call(self, inputs):
+        state, change, rounds = tf.zeros_like(inputs), tf.constant(1e9), 0
+        while rounds < self.limit and change > self.tolerance:
+            new = tf.tanh(inputs + tf.matmul(state, self.w))
+            change, state, rounds = tf.reduce_max(tf.abs(new - state)), new, rounds + 1
+        return state
+
+
 settle = Exercise(
     id="24.3",
     title="A loop that depends on the data",
@@ -622,10 +657,11 @@ variables, `body` returns the new ones, and the loop returns the last ones.""",
         Wrong(SettleNoGradient, "no gradient reaches it"),
         Wrong(SettleRaw, "Expected one trainable weight"),
     ),
+    right=(SettleInTensorFlow,),
     seconds=60,
 )
 
-# ---------------------------------------------------------------- 15.4
+# ---------------------------------------------------------------- 24.4
 
 
 @keras.saving.register_keras_serializable(package="exercise_24")
@@ -842,6 +878,22 @@ class ReaderOnlyDense(Reader):
         return cls(**config | {"encoder": layers.Dense.from_config(config["encoder"])})
 
 
+@keras.saving.register_keras_serializable(package="another right answer")
+class ReaderByHand(PlainReader):
+    def get_config(self):
+        config = super(PlainReader, self).get_config()
+        config.update(
+            classes=self.classes, encoder=keras.saving.serialize_keras_object(self.encoder)
+        )
+        return config
+
+    @classmethod
+    def from_config(cls, config):
+        config = dict(config)
+        encoder = keras.saving.deserialize_keras_object(config.pop("encoder"))
+        return cls(encoder, **config)
+
+
 reader = Exercise(
     id="24.4",
     title="Make a model serialisable",
@@ -900,6 +952,7 @@ layer as a dict, and `keras.saving.deserialize_keras_object(description)` makes 
         Wrong(ReaderNewEncoder, "weights of other shapes"),
         Wrong(ReaderOnlyDense, "of which class the encoder is"),
     ),
+    right=(ReaderByHand,),
     seconds=60,
 )
 

@@ -46,7 +46,7 @@ def affine(x, one):
     return x @ one[0] + one[1]
 
 
-# ---------------------------------------------------------------- 16.1
+# ---------------------------------------------------------------- 26.1
 
 
 class ProjectedDNN(layers.Layer):
@@ -196,6 +196,26 @@ class ProjectedInCall(ProjectedDNN):
         return shortcut + x
 
 
+class ProjectedFirst(layers.Layer):
+    """Makes its projection before its hidden layers."""
+
+    def __init__(self, depth, neurons):
+        super().__init__()
+        self.depth, self.neurons = depth, neurons
+
+    def build(self, input_shape):
+        self.same = input_shape[-1] == self.neurons
+        if not self.same:
+            self.way = layers.Dense(self.neurons)
+            self.way.build(input_shape)
+        dense = [layers.Dense(self.neurons, activation="relu") for _ in range(self.depth)]
+        self.main_path = keras.Sequential(dense)
+        self.main_path.build(input_shape)
+
+    def call(self, inputs):
+        return self.main_path(inputs) + (inputs if self.same else self.way(inputs))
+
+
 projected = Exercise(
     id="26.1",
     title="A projection shortcut",
@@ -240,9 +260,10 @@ projected = Exercise(
         Wrong(ProjectedReluAfterSum, "There is a ReLU after the sum"),
         Wrong(ProjectedInCall, "it makes layers anew at each call"),
     ),
+    right=(ProjectedFirst,),
 )
 
-# ---------------------------------------------------------------- 16.2
+# ---------------------------------------------------------------- 26.2
 
 
 class Tower(keras.Model):
@@ -382,6 +403,21 @@ class TowerActivated(Tower):
         return ops.maximum(super().call(inputs), 0)
 
 
+class TowerByLoop(keras.Model):
+    def __init__(self, rounds, neurons, shared=False):
+        super().__init__()
+        self.rounds, self.shared = rounds, shared
+        self.first = layers.Dense(neurons, activation="relu")
+        self.blocks = [DNNResidual(2, neurons) for _ in range(1, 2 if shared else rounds + 1)]
+        self.answer = layers.Dense(1)
+
+    def call(self, inputs, training=None):
+        x = self.first(inputs)
+        for place in range(self.rounds):
+            x = self.blocks[0 if self.shared else place](x)
+        return self.answer(x)
+
+
 tower = Exercise(
     id="26.2",
     title="Depth as an argument",
@@ -425,10 +461,11 @@ called on float32 `(batch, n)` and returns float32 `(batch, 1)`:
         Wrong(TowerInCall, "call makes layers anew"),
         Wrong(TowerActivated, "answers with other numbers"),
     ),
+    right=(TowerByLoop,),
     seconds=40,
 )
 
-# ---------------------------------------------------------------- 16.3
+# ---------------------------------------------------------------- 26.3
 
 
 def count_parameters(channels, filters, depth, blocks, shared):
@@ -563,7 +600,7 @@ layer is needed. For `(30, 32, 2, 1, False)` it is 18912.""",
     ),
 )
 
-# ---------------------------------------------------------------- 16.4
+# ---------------------------------------------------------------- 26.4
 
 
 class PaddedDNN(layers.Layer):
@@ -714,6 +751,18 @@ class PaddedInNumpy(PaddedDNN):
         return super().call(ops.convert_to_tensor(np.pad(inputs, [(0, 0), (0, missing)])))
 
 
+class PaddedByJoining(PaddedDNN):
+    def call(self, inputs):
+        missing = self.neurons - inputs.shape[-1]
+        if missing < 0:
+            raise ValueError("too wide")
+        inputs = ops.concatenate([inputs] + [0 * inputs[:, :1]] * missing, axis=1)
+        x = inputs
+        for layer in self.hidden:
+            x = layer(x)
+        return x + inputs
+
+
 padded = Exercise(
     id="26.4",
     title="A block that survives a change of width",
@@ -764,6 +813,7 @@ It must also work on a placeholder, `keras.Input((5,))`.""",
         Wrong(PaddedNewLayers, "call makes new weights or layers"),
         Wrong(PaddedInNumpy, "NumPy cannot read that one"),
     ),
+    right=(PaddedByJoining,),
 )
 
 EXERCISES = (projected, tower, count, padded)

@@ -133,7 +133,7 @@ def expect_same_twice(layer, x, first, says=None):
         )
 
 
-# ---------------------------------------------------------------- 17.1
+# ---------------------------------------------------------------- 27.1
 
 
 class PostActivationUnit(layers.Layer):
@@ -334,6 +334,46 @@ class PostAsInTheLesson(ResidualUnit):
     pass
 
 
+class PostInBuild(layers.Layer):
+    """Makes everything in build, without biases, the projection first."""
+
+    def __init__(self, filters):
+        super().__init__()
+        self.filters = filters
+
+    def build(self, shape):
+        f = self.filters
+        self.way = layers.Conv2D(f, 1, use_bias=False) if shape[-1] != f else layers.Identity()
+        self.second = layers.Conv2D(f, 3, padding="same", use_bias=False)
+        self.norm_b = layers.BatchNormalization()
+        self.norm_a = layers.BatchNormalization()
+        self.first = layers.Conv2D(f, 3, padding="same", use_bias=False)
+
+    def call(self, x):
+        y = self.norm_b(self.second(tf.nn.relu(self.norm_a(self.first(x)))))
+        return tf.nn.relu(y + self.way(x))
+
+
+class PostBySequential(layers.Layer):
+    def __init__(self, filters):
+        super().__init__()
+        self.filters = filters
+        self.main = keras.Sequential(
+            [
+                layers.Conv2D(filters, (3, 3), padding="same"),
+                layers.BatchNormalization(),
+                layers.Activation("relu"),
+                layers.Conv2D(filters, (3, 3), padding="same"),
+                layers.BatchNormalization(scale=False),
+            ]
+        )
+        self.project = layers.Conv2D(filters, 1)
+
+    def call(self, inputs, training=False):
+        shortcut = inputs if inputs.shape[-1] == self.filters else self.project(inputs)
+        return ops.relu(layers.add([shortcut, self.main(inputs, training=training)]))
+
+
 post_activation = Exercise(
     id="27.1",
     title="A post-activation unit",
@@ -383,9 +423,13 @@ the momentum and the names (but for `path`, which Keras uses itself). Use the Ke
         Wrong(PostNormOnShortcut, "expected one after each 3 x 3 convolution, none elsewhere"),
         Wrong(PostAsInTheLesson, "It normalises and activates before each convolution"),
     ),
+    right=(
+        PostInBuild,
+        PostBySequential,
+    ),
 )
 
-# ---------------------------------------------------------------- 17.2
+# ---------------------------------------------------------------- 27.2
 
 
 class BottleneckUnit(layers.Layer):
@@ -573,6 +617,49 @@ class BottleneckReluAfterSum(BottleneckUnit):
         return self.relu(super().call(inputs, training=training))
 
 
+class BottleneckBySequential(layers.Layer):
+    def __init__(self, f, s=1):
+        super().__init__()
+        self.f, self.s = f, s
+
+        def step(filters, size, strides=1):
+            conv = layers.Conv2D(filters, size, strides, padding="same", use_bias=False)
+            return [layers.BatchNormalization(), layers.ReLU(), conv]
+
+        self.main = keras.Sequential(step(f, 1) + step(f, 3, (s, s)) + step(4 * f, 1))
+
+    def build(self, shape):
+        if (shape[-1], self.s) != (4 * self.f, 1):
+            self.short = layers.Conv2D(4 * self.f, 1, self.s, padding="same")
+        else:
+            self.short = layers.Identity()
+
+    def call(self, x, training=None):
+        return self.main(x, training=training) + self.short(x)
+
+
+class BottleneckOneRelu(BottleneckUnit):
+    def call(self, x, training=None):
+        shortcut = x if self.projection is None else self.projection(x)
+        one, two, three = self.norms
+        y = self.reduce(ops.relu(one(x)))
+        y = self.conv(ops.relu(two(y)))
+        return layers.Add()([shortcut, self.expand(ops.relu(three(y)))])
+
+
+class BottleneckPaddedByHand(BottleneckUnit):
+    def __init__(self, filters, strides=1):
+        super().__init__(filters, strides)
+        self.pad = layers.ZeroPadding2D(1)
+        self.conv = layers.Conv2D(filters, 3, strides=strides)
+
+    def call(self, x, training=None):
+        y = self.reduce(ops.relu(self.norms[0](x, training=training)))
+        y = self.conv(self.pad(ops.relu(self.norms[1](y, training=training))))
+        y = self.expand(ops.relu(self.norms[2](y, training=training)))
+        return y + (x if self.projection is None else self.projection(x))
+
+
 bottleneck = Exercise(
     id="27.2",
     title="A bottleneck unit",
@@ -622,9 +709,14 @@ names are free, but for `path`. Use the Keras layers `Conv2D` and `BatchNormaliz
         Wrong(BottleneckPost, "each stands before its convolution"),
         Wrong(BottleneckReluAfterSum, "A pre-activation unit ends with the sum"),
     ),
+    right=(
+        BottleneckBySequential,
+        BottleneckOneRelu,
+        BottleneckPaddedByHand,
+    ),
 )
 
-# ---------------------------------------------------------------- 17.3
+# ---------------------------------------------------------------- 27.3
 
 
 def smoothed_loss(labels, logits, smoothing=0.1):
@@ -774,6 +866,23 @@ def smoothed_in_numpy(labels, logits, smoothing=0.1):
     return tf.constant(-np.mean(np.sum(targets * log_softmax(logits), axis=1)))
 
 
+def by_hand(labels, logits, smoothing=0.1):
+    classes = tf.shape(logits)[1]
+    share = smoothing / tf.cast(classes, tf.float32)
+    targets = tf.one_hot(labels, classes, on_value=1 - smoothing + share, off_value=share)
+    return -tf.reduce_mean(tf.reduce_sum(targets * tf.nn.log_softmax(logits), axis=1))
+
+
+def by_keras_class(labels, logits, smoothing=0.1):
+    loss = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=smoothing)
+    return loss(tf.one_hot(labels, logits.shape[1]), logits)
+
+
+def by_parts(labels, logits, s=0.1):
+    plain = keras.losses.SparseCategoricalCrossentropy(from_logits=True)(labels, logits)
+    return (1 - s) * plain - s * tf.reduce_mean(tf.nn.log_softmax(logits))
+
+
 smoothing_exercise = Exercise(
     id="27.3",
     title="Label smoothing",
@@ -814,9 +923,15 @@ rows, a float32 scalar through which a tape can differentiate, also for logits a
         Wrong(smoothed_ignored, "smoothing has no effect"),
         Wrong(smoothed_in_numpy, "No gradient reaches the logits"),
     ),
+    right=(
+        by_hand,
+        by_keras_class,
+        by_parts,
+        tf.function(by_hand),
+    ),
 )
 
-# ---------------------------------------------------------------- 17.4
+# ---------------------------------------------------------------- 27.4
 
 
 class UnitA(ResidualUnit):
@@ -987,6 +1102,28 @@ class LayerUncalled(MendedLayer):
 
 MENDED = {"A": MendedUnit, "B": MendedUnit, "C": MendedLayer}
 
+
+class MendedA(ResidualUnit):
+    def call(self, inputs, training=None):
+        shortcut = inputs if self.projection is None else self.projection(inputs)
+        x = self.relu(self.norm_1(inputs, training=training))
+        x = self.relu(self.norm_2(self.conv_1(x), training=training))
+        return self.conv_2(x) + shortcut
+
+
+class MendedC(ResNetLayer):
+    def __init__(self, units, filters, **kwargs):
+        super().__init__(units, filters, **kwargs)
+        self.units = [ResidualUnit(filters) for _ in range(units)]
+
+
+class ImplicitFlag(ResidualUnit):
+    def call(self, inputs, training=None):
+        x = self.conv_1(self.relu(self.norm_1(inputs)))
+        x = self.conv_2(self.relu(self.norm_2(x)))
+        return x + (inputs if self.projection is None else self.projection(inputs))
+
+
 three_broken = Exercise(
     id="27.4",
     title="Three broken ResNets",
@@ -1048,6 +1185,10 @@ mended = {"A": MendedUnit, "B": MendedUnit, "C": MendedLayer}""",
         Wrong({"A": UnitWithoutShortcut, "B": MendedUnit, "C": MendedLayer}, "A: the shortcut is"),
         Wrong({"A": MendedUnit, "B": UnitActivatedSum, "C": MendedLayer}, "B: there is a ReLU"),
         Wrong({"A": MendedUnit, "B": MendedUnit, "C": LayerUncalled}, "each of them called"),
+    ),
+    right=(
+        {"A": MendedA, "B": ImplicitFlag, "C": MendedC},
+        {"A": ResidualUnit, "B": ResidualUnit, "C": ResNetLayer},
     ),
 )
 

@@ -24,7 +24,7 @@ import keras  # noqa: E402
 from course_utils.builders.imagenet_resnets import BasicBlock, Bottleneck  # noqa: E402
 from course_utils.builders.towers import Tower  # noqa: E402
 
-# ---------------------------------------------------------------- 18.1
+# ---------------------------------------------------------------- 28.1
 
 
 def count_resnet(blocks, channels, classes):
@@ -167,6 +167,17 @@ def count_blocks_as_layers(blocks, channels, classes):
     return 2 + sum(blocks), count_resnet(blocks, channels, classes)[1]
 
 
+def count_by_list(blocks, channels, classes):
+    kernels = [(7, channels, 64)]
+    for stage, count in enumerate(blocks):
+        before, filters = 64 * 2 ** max(stage - 1, 0), 64 * 2**stage
+        kernels += [(3, before, filters)] + [(3, filters, filters)] * (2 * count - 1)
+    depth = len(kernels) + 1
+    kernels += [(1, 32 * 2**stage, 64 * 2**stage) for stage in range(1, len(blocks))]
+    total = sum(size**2 * a * b + 2 * b for size, a, b in kernels)
+    return np.array([depth, total + (kernels[depth - 2][2] + 1) * classes])
+
+
 count = Exercise(
     id="28.1",
     title="Layers and parameters by hand",
@@ -216,9 +227,10 @@ and dense layer are those of this lesson. Count with arithmetic; no layer is nee
         Wrong(count_no_dense_bias, "The dense layer has a bias"),
         Wrong(count_colours, "as many channels as the images have"),
     ),
+    right=(count_by_list,),
 )
 
-# ---------------------------------------------------------------- 18.2
+# ---------------------------------------------------------------- 28.2
 
 
 def start_as_shortcut(block):
@@ -382,6 +394,26 @@ def start_by_product(block):
     return block
 
 
+def start_by_set_weights(block):
+    norm = block.main_path[-1].norm
+    gamma, *others = norm.get_weights()
+    norm.set_weights([0 * gamma, *others])
+    return block
+
+
+def start_by_path_length(block):
+    place = len(block.main_path) - 1
+    gamma = block.main_path[place].norm.gamma
+    gamma.assign(tf.zeros_like(gamma))
+    return block
+
+
+def start_by_subtraction(block):
+    gamma = block.main_path[-1].norm.trainable_weights[0]
+    gamma.assign_sub(gamma)
+    return block
+
+
 start = Exercise(
     id="28.2",
     title="A block that starts as its shortcut",
@@ -423,10 +455,15 @@ The function sets the right variable to 0, changes nothing else, and returns the
         Wrong(start_by_replacing, "It puts something else in the place of gamma"),
         Wrong(start_by_product, "Nothing in the block has changed"),
     ),
+    right=(
+        start_by_set_weights,
+        start_by_path_length,
+        start_by_subtraction,
+    ),
     seconds=40,
 )
 
-# ---------------------------------------------------------------- 18.3
+# ---------------------------------------------------------------- 28.3
 
 
 def rewired(tower, order):
@@ -598,6 +635,35 @@ def rewired_headless(tower, order):
     return keras.Model(model.input, model.layers[-2].output)
 
 
+def rewired_as_sequential(tower, order):
+    return keras.Sequential([tower.stem, *[tower.units[place] for place in order], tower.head])
+
+
+class Rewired(keras.Model):
+    def __init__(self, tower, order):
+        super().__init__()
+        self.stem, self.head = tower.stem, tower.head
+        self.units = [tower.units[place] for place in order]
+
+    def call(self, images, training=None):
+        x = self.stem(images)
+        for unit in self.units:
+            x = unit(x)
+        return self.head(x)
+
+
+class RewiredTower(keras.Model):
+    def __init__(self, tower, order):
+        super().__init__()
+        self.tower, self.order = tower, tuple(order)
+
+    def call(self, x):
+        x = self.tower.stem(x)
+        for place in self.order:
+            x = self.tower.units[place](x)
+        return self.tower.head(x)
+
+
 rewiring = Exercise(
     id="28.3",
     title="Delete units, and swap them",
@@ -644,10 +710,15 @@ this order, then its head.
         Wrong(rewired_tensor, "expected a model that can be called"),
         Wrong(rewired_headless, "expected (5, 10)"),
     ),
+    right=(
+        rewired_as_sequential,
+        Rewired,
+        RewiredTower,
+    ),
     seconds=60,
 )
 
-# ---------------------------------------------------------------- 18.4
+# ---------------------------------------------------------------- 28.4
 
 
 def read_depth(shallow, deep):
@@ -801,6 +872,28 @@ def read_helps_first(shallow, deep):
     return "helps" if helps else read_depth(shallow, deep)
 
 
+def read_in_arrays(shallow, deep):
+    train, test = (
+        (np.array(shallow[name])[:, None], np.array(deep[name])[None])
+        for name in ("train accuracy", "test accuracy")
+    )
+    if (train[1] < train[0]).all():
+        return "harder to train"
+    if (test[1] < test[0]).all():
+        return "overfits"
+    return "helps" if (test[1] > test[0]).all() else "not clear"
+
+
+def read_by_sorting(shallow, deep):
+    low = {name: (sorted(deep[name])[-1], sorted(shallow[name])[0]) for name in deep}
+    verdict = "not clear"
+    if sorted(shallow["test accuracy"])[-1] < sorted(deep["test accuracy"])[0]:
+        verdict = "helps"
+    for name, word in (("test accuracy", "overfits"), ("train accuracy", "harder to train")):
+        verdict = word if low[name][0] < low[name][1] else verdict
+    return verdict
+
+
 reading = Exercise(
     id="28.4",
     title="When does depth not help?",
@@ -848,6 +941,10 @@ Change nothing in the dicts. When it is right, try it on two depths of
         Wrong(read_as_number, "expected one of 'harder to train'"),
         Wrong(read_helps_first, "The training accuracies come first"),
         Wrong(read_test_before_training, "whatever the test says"),
+    ),
+    right=(
+        read_in_arrays,
+        read_by_sorting,
     ),
 )
 

@@ -21,7 +21,7 @@ tf = import_tensorflow()
 import keras  # noqa: E402
 from keras import layers  # noqa: E402
 
-# ---------------------------------------------------------------- 19.1
+# ---------------------------------------------------------------- 30.1
 
 
 def replica_loss(labels, logits, global_batch_size):
@@ -163,6 +163,31 @@ def loss_stopped(labels, logits, global_batch_size):
     return tf.stop_gradient(replica_loss(labels, logits, global_batch_size))
 
 
+def loss_average(labels, logits, global_batch_size):
+    losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
+    return tf.nn.compute_average_loss(losses, global_batch_size=global_batch_size)
+
+
+def loss_keras(labels, logits, global_batch_size):
+    add_up = keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction="sum")
+    return add_up(labels, logits) / global_batch_size
+
+
+def loss_single(labels, logits, global_batch_size):
+    single = keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction=None)
+    return tf.reduce_sum(single(labels, logits)) * (1.0 / global_batch_size)
+
+
+def loss_share(labels, logits, global_batch_size):
+    mean = tf.reduce_mean(keras.losses.sparse_categorical_crossentropy(labels, logits, True))
+    return mean * len(labels) / global_batch_size
+
+
+def loss_by_hand(labels, logits, global_batch_size):
+    chosen = tf.reduce_sum(tf.one_hot(labels, 10) * tf.math.log(tf.nn.softmax(logits)), axis=-1)
+    return -tf.reduce_sum(chosen / tf.cast(global_batch_size, tf.float32))
+
+
 loss = Exercise(
     id="30.1",
     title="The loss of one replica",
@@ -207,9 +232,17 @@ The shares need not be equal: of 12 samples, one replica may get 7 and the other
         Wrong(loss_as_number, "so no gradient can go back"),
         Wrong(loss_stopped, "No gradient goes back from the loss"),
     ),
+    right=(
+        loss_average,
+        loss_keras,
+        loss_single,
+        loss_share,
+        loss_by_hand,
+        tf.function(loss_average),
+    ),
 )
 
-# ---------------------------------------------------------------- 19.2
+# ---------------------------------------------------------------- 30.2
 
 
 def scaled_rate(step, base_rate, base_batch, replica_batch, replicas, warmup_steps):
@@ -340,6 +373,24 @@ def rate_unbounded(step, base_rate, base_batch, replica_batch, replicas, warmup_
     return base_rate + (target - base_rate) * step / warmup_steps if warmup_steps else target
 
 
+def rate_interpolated(step, base_rate, base_batch, replica_batch, replicas, warmup_steps):
+    full = base_rate * (replica_batch * replicas) / base_batch
+    return np.interp(step, [0, warmup_steps], [base_rate, full]) if warmup_steps else full
+
+
+def rate_as_tensor(step, base_rate, base_batch, replica_batch, replicas, warmup_steps):
+    done = tf.minimum(1.0, step / warmup_steps) if warmup_steps > 0 else tf.constant(1.0)
+    factor = replica_batch * replicas / base_batch
+    return base_rate * (1 + done * (factor - 1))
+
+
+def rate_by_loop(step, base_rate, base_batch, replica_batch, replicas, warmup_steps):
+    rate = base_rate * replicas * replica_batch / base_batch
+    for _ in range(warmup_steps - step):
+        rate -= (base_rate * replicas * replica_batch / base_batch - base_rate) / warmup_steps
+    return rate
+
+
 rate = Exercise(
     id="30.2",
     title="Scale the learning rate",
@@ -386,9 +437,14 @@ All arguments are Python numbers, `step` counts from 0; return one number, a flo
         Wrong(rate_unbounded, "goes on growing after the warm-up"),
         Wrong(rate_shifted, "not on a straight line"),
     ),
+    right=(
+        rate_interpolated,
+        rate_as_tensor,
+        rate_by_loop,
+    ),
 )
 
-# ---------------------------------------------------------------- 19.3
+# ---------------------------------------------------------------- 30.3
 
 
 class OnDevice(layers.Layer):
@@ -547,6 +603,54 @@ class OnDeviceHidden(OnDevice):
         return self.hidden()
 
 
+class BuiltInCall(layers.Layer):
+    def __init__(self, layer, device):
+        super().__init__()
+        self.inner, self.place = layer, device
+
+    def call(self, inputs):
+        with tf.device(self.place):
+            return self.inner(inputs)
+
+
+class AWrapper(layers.Wrapper):
+    def __init__(self, layer, device, **kwargs):
+        super().__init__(layer, **kwargs)
+        self.scope = f"/{device}"
+
+    def build(self, input_shape=None):
+        with tf.device(self.scope):
+            super().build(input_shape)
+
+    def call(self, inputs, training=None):
+        with tf.device(self.scope):
+            outputs = self.layer(inputs)
+        return outputs
+
+
+class BuiltOnce(layers.Layer):
+    def __init__(self, layer, device):
+        super().__init__()
+        self.parts = [layer]
+        self.device = device
+
+    def build(self, shape):
+        with tf.device(self.device):
+            if not self.parts[0].built:
+                self.parts[0].build(shape)
+        self.built = True
+
+    def call(self, x):
+        with tf.device(self.device):
+            x = self.parts[0](x)
+            return tf.identity(x) if tf.is_tensor(x) else x
+
+
+class FullName(OnDevice):
+    def __init__(self, layer, device):
+        super().__init__(layer, f"/job:localhost/replica:0/task:0/device:{device}")
+
+
 on_device = Exercise(
     id="30.3",
     title="Place a layer",
@@ -591,6 +695,12 @@ OnDevice(layers.Dense(10), "CPU:1")])`.""",
         Wrong(OnDeviceFixed, "the layer is still on CPU:1"),
         Wrong(OnDeviceForgets, "It does not return what the layer returns"),
         Wrong(OnDeviceHidden, "so that Keras finds it"),
+    ),
+    right=(
+        BuiltInCall,
+        AWrapper,
+        BuiltOnce,
+        FullName,
     ),
     seconds=30,
 )

@@ -96,7 +96,7 @@ def in_training_mode(model, images):
     return answers
 
 
-# ---------------------------------------------------------------- 20.1
+# ---------------------------------------------------------------- 32.1
 
 
 def save_any(model, folder):
@@ -214,6 +214,47 @@ def save_under_another_name(model, folder):
     return folder
 
 
+SPEC = tf.TensorSpec((None, 28, 28, 1), tf.float32, name="images")
+
+
+def save_any_by_archive(model, folder):
+    archive = keras.export.ExportArchive()
+    archive.track(model)
+    serve = lambda images: {"logits": model(images, training=False)}  # noqa: E731
+    archive.add_endpoint("serving_default", serve, input_signature=[SPEC])
+    archive.write_out(folder, verbose=False)
+    return folder
+
+
+def save_any_in_a_module(model, folder):
+    module = tf.Module()
+    module.model = model
+    module.serve = tf.function(lambda images: {"logits": model(images)}, input_signature=[SPEC])
+    tf.saved_model.save(module, str(folder), signatures=module.serve)
+    return folder
+
+
+def save_any_by_a_concrete_function(model, folder):
+    function = tf.function(lambda images: {"logits": model(images, training=False)})
+    concrete = function.get_concrete_function(SPEC)
+    tf.saved_model.save(model, str(folder), signatures=concrete)
+    return str(folder)
+
+
+def save_any_and_more(model, folder):
+    serve = tf.function(lambda images: {"logits": model(images)}, input_signature=[SPEC])
+    other = tf.function(lambda images: {"sum": tf.reduce_sum(images)}, input_signature=[SPEC])
+    tf.saved_model.save(model, folder, {"serving_default": serve, "other": other})
+    return folder
+
+
+def save_any_by_export_with_a_name(model, folder):
+    """Wrap the model in a functional one, whose input and output have the names."""
+    images = keras.Input((28, 28, 1), name="images")
+    keras.Model(images, {"logits": model(images)}).export(folder, verbose=False)
+    return folder
+
+
 any_batch = Exercise(
     id="32.1",
     title="A signature for any batch size",
@@ -257,10 +298,17 @@ How you write it is free. Weights and layers of `model` stay as they are. For ex
         Wrong(save_untracked, "weights that do not belong to the object"),
         Wrong(save_under_another_name, '"serving_default" is missing'),
     ),
+    right=(
+        save_any_by_archive,
+        save_any_in_a_module,
+        save_any_by_a_concrete_function,
+        save_any_and_more,
+        save_any_by_export_with_a_name,
+    ),
     seconds=60,
 )
 
-# ---------------------------------------------------------------- 20.2
+# ---------------------------------------------------------------- 32.2
 
 SAMPLES = 100
 
@@ -432,6 +480,45 @@ def representative_all(images):
     return lambda: ([scaled(image[None])] for image in images)
 
 
+def representative_by_lot(images):
+    places = np.random.default_rng(1).choice(len(images), 100, replace=False)
+
+    def samples():
+        for place in places:
+            yield [tf.constant(images[place : place + 1, :, :, None] / 255, tf.float32)]
+
+    return samples
+
+
+def representative_as_a_list(images):
+    step = len(images) / 100
+    chosen = [np.float32(images[int(k * step)].reshape(1, 28, 28, 1)) / 255 for k in range(100)]
+    return lambda: [[sample] for sample in chosen]
+
+
+def representative_as_tuples(images):
+    batches = tf.data.Dataset.from_tensor_slices(images[:: len(images) // 100][:100])
+    batches = batches.map(lambda image: tf.cast(image, tf.float32)[..., None] / 255).batch(1)
+    return lambda: ((batch,) for batch in batches)
+
+
+def representative_from_each_class(images):
+    blocks = np.array_split(images, 10)
+    chosen = np.concatenate([block[:10] for block in blocks])[..., np.newaxis] / np.float32(255)
+    return lambda: ([sample] for sample in chosen[:, np.newaxis])
+
+
+class RepresentativeObject:
+    """A callable object that draws anew at each call."""
+
+    def __init__(self, images):
+        self.images, self.rng = images, np.random.default_rng(2)
+
+    def __call__(self):
+        for image in self.rng.permutation(self.images)[:100]:
+            yield {"args_0": (image[None, :, :, None] / 255).astype(np.float32)}
+
+
 representative_exercise = Exercise(
     id="32.2",
     title="Representative data",
@@ -477,9 +564,16 @@ again. Each call yields 100 samples, for the lesson's ResNet:
         Wrong(representative_too_many, "yields 102 samples, expected 100"),
         Wrong(representative_shuffled, "It changes the images"),
     ),
+    right=(
+        representative_by_lot,
+        representative_as_a_list,
+        representative_as_tuples,
+        representative_from_each_class,
+        RepresentativeObject,
+    ),
 )
 
-# ---------------------------------------------------------------- 20.3
+# ---------------------------------------------------------------- 32.3
 
 FORMATS = (".weights.h5", ".keras", "SavedModel", "LiteRT", "LiteRT int8")
 choice = {"colleague": ".keras", "service": "SavedModel", "watch": "LiteRT int8"}
@@ -578,7 +672,7 @@ stories = Exercise(
     ),
 )
 
-# ---------------------------------------------------------------- 20.4
+# ---------------------------------------------------------------- 32.4
 
 
 def export_reader(model, folder):
@@ -670,6 +764,36 @@ def reader_with(*, scale=255.0, training=False, shares=tf.nn.softmax, spec=None,
     return export_reader
 
 
+def reader_in_a_module(model, folder):
+    module = tf.Module()
+    module.model = model
+
+    @tf.function(input_signature=[tf.TensorSpec((None, 28, 28), tf.uint8)])
+    def read(pixels):
+        images = tf.image.convert_image_dtype(tf.expand_dims(pixels, -1), tf.float32)
+        shares = tf.nn.softmax(model(images, training=False))
+        digit = tf.argmax(shares, axis=-1, output_type=tf.int32)
+        return {"digit": digit, "probability": tf.gather(shares, digit, batch_dims=1)}
+
+    module.read = read
+    tf.saved_model.save(module, str(folder))
+    return folder
+
+
+def reader_on_the_model(model, folder):
+    def read(pixels):
+        shares = keras.ops.softmax(model(tf.cast(pixels, tf.float32)[..., None] / 255.0))
+        digit = keras.ops.argmax(shares, axis=1)
+        return {"digit": digit, "probability": keras.ops.max(shares, axis=1)}
+
+    archive = keras.export.ExportArchive()
+    archive.track(model)
+    archive.add_endpoint("serve", lambda x: model(x), input_signature=[SPEC])
+    archive.add_endpoint("read", read, [tf.TensorSpec(shape=[None, 28, 28], dtype="uint8")])
+    archive.write_out(str(folder), verbose=False)
+    return folder
+
+
 reader = Exercise(
     id="32.4",
     title="A reader of raw pixels",
@@ -715,6 +839,10 @@ shape `(5,)`.""",
         ),
         Wrong(reader_with(named=False), "expected a dict with digit and probability"),
         Wrong(save_by_export, "has no function read"),
+    ),
+    right=(
+        reader_in_a_module,
+        reader_on_the_model,
     ),
     seconds=60,
 )
