@@ -490,6 +490,16 @@ def test_the_index_of_errors_quotes_the_telling_line_and_leads_to_the_section(le
     assert "- " not in index.errors_page([], {})
 
 
+def test_what_follows_an_exercise_goes_on_with_the_section(lesson):
+    cells = [cell.id for cell in lesson.cells]
+    first = structure.section_above(lesson, cells.index("attempt-03-1"))
+    assert first == "Exercise 03.1: Twice (5 minutes)"
+    assert structure.section_above(lesson, cells.index("attempt-03-1") - 2) == "Adding"
+    lesson.cells.insert(cells.index("attempt-03-1") + 1, nbformat.from_dict(code("x", "1", 1)))
+    assert structure.section_above(lesson, cells.index("attempt-03-1") + 1) == "Adding"
+    assert structure.section_above(lesson, 1) == ""
+
+
 def test_without_a_phrase_the_line_that_wraps_nothing_is_quoted(lesson):
     with_output(SHOWN)(lesson)
     with_source("adds", "with show_error(ValueError, phrase):\n    f()")(lesson)

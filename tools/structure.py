@@ -36,11 +36,15 @@ def heading_anchor(text: str) -> str:
 
 
 def section_above(notebook: NotebookNode, index: int) -> str:
-    """Return the heading under which a cell stands; nothing where that is the lesson's title."""
+    """Return the heading under which a cell stands; nothing where that is the lesson's title.
+
+    The heading of an exercise is that of its attempt alone: what follows goes on with the section.
+    """
+    attempt = notebook.cells[index].id.startswith("attempt-")
     found = [
         entry
         for cell in notebook.cells[: index + 1]
-        if cell.cell_type == "markdown"
+        if cell.cell_type == "markdown" and (attempt or not cell.id.startswith("exercise-"))
         for entry in headings(cell.source)
     ]
     level, text = found[-1] if found else (1, "")
