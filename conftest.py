@@ -37,12 +37,7 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ.update(environment())
     rules = config.option.nbval_sanitize_with
     config.option.nbval_sanitize_with = str(config.rootpath / rules)
-    config._course_lesson = None
-    if config.getoption("--lesson"):
-        try:
-            config._course_lesson = find_lesson(config.getoption("--lesson")).stem[:2]
-        except Problem as problem:
-            raise pytest.UsageError(str(problem)) from problem
+    config._course_lesson = lesson_number(config.getoption("--lesson"))
     workerinput = getattr(config, "workerinput", None)
     if workerinput is not None:
         config._course_seconds = workerinput["course_seconds"]
@@ -78,19 +73,44 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items.sort(key=longest_first)
 
 
+def lesson_number(which: str | None) -> str | None:
+    """Return the two digits of a lesson that is named by number or name, None for None.
+
+    Raises:
+        pytest.UsageError: there is no such lesson.
+    """
+    if which is None:
+        return None
+    try:
+        return find_lesson(which).stem[:2]
+    except Problem as problem:
+        raise pytest.UsageError(str(problem)) from problem
+
+
+def numbers_in_name(path: Path) -> list[str]:
+    """Return the lessons' numbers in a file's name: 05 in ``test_lesson_05.py``."""
+    return re.findall(r"(?:(?<=_)|^)\d\d(?=_|$)", path.stem)
+
+
 def belongs_to_lesson(item: pytest.Item, number: str) -> bool:
     """Return whether a test carries a lesson's number in its file's name or in its parameters.
 
     Such as ``05_gradient_tape.ipynb``, ``test_lesson_05.py`` and ``[05]``, ``[05.1-stub]`` or
     ``[rule-05_gradient_tape]``, in which it stands at the start of a part.
     """
-    in_name = rf"(?:^|_){number}(?:_|$)"
-    in_parameters = rf"(?:^|(?<!\de)-){number}(?:[._]|-|$)"  # 1e-05 is a number of another kind
+    if number in numbers_in_name(Path(_file(item.nodeid))):
+        return True
     callspec = getattr(item, "callspec", None)
-    return bool(
-        re.search(in_name, Path(_file(item.nodeid)).stem)
-        or (callspec and re.search(in_parameters, callspec.id))
-    )
+    in_parameters = rf"(?:^|(?<!\de)-){number}(?:[._]|-|$)"  # 1e-05 is a number of another kind
+    return callspec is not None and bool(re.search(in_parameters, callspec.id))
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave the files of other lessons unread where one lesson is chosen."""
+    numbers = numbers_in_name(collection_path)
+    if config._course_lesson is None or not numbers:
+        return None
+    return config._course_lesson not in numbers or None
 
 
 class _Stopwatch:

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -99,10 +100,25 @@ def test_pytest_runs_one_lesson():
     assert tests and all("00_start_here" in name for name in tests)
 
 
+@pytest.mark.parametrize(
+    ("file", "ignored"),
+    [
+        ("tests/test_lesson_15.py", True),
+        ("notebooks/15_training_loops.ipynb", True),
+        ("tests/test_lesson_05.py", None),
+        ("tests/test_exercises.py", None),
+        ("tests/test_plots_2005.py", None),
+    ],
+)
+def test_the_files_of_other_lessons_are_not_even_read(file, ignored):
+    config = SimpleNamespace(_course_lesson="05")
+    assert conftest.pytest_ignore_collect(Path(file), config) is ignored
+    assert conftest.pytest_ignore_collect(Path(file), SimpleNamespace(_course_lesson=None)) is None
+
+
 def test_a_lesson_that_is_not_there_is_named():
-    config = SimpleNamespace(getoption={"--lesson": "99"}.get)
     with pytest.raises(pytest.UsageError, match=r"no lesson '99'\. There are: 00, 01"):
-        conftest.pytest_configure(config)
+        conftest.lesson_number("99")
 
 
 def test_the_longest_files_start_first_and_unknown_notebooks_count_as_long():

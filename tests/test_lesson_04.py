@@ -14,11 +14,12 @@ from course_utils.exercises import lesson_04
 from course_utils.exercises.engine import Verdict, judge
 from course_utils.graphs import count_operations, trace_graphs
 from course_utils.session import import_tensorflow
-from tools.lesson_code import NOTEBOOKS, lesson_code
+from tools.find_lesson import find_lesson
+from tools.lesson_code import lesson_code
 
 tf = import_tensorflow()
 
-(NOTEBOOK,) = NOTEBOOKS.glob("04_*.ipynb")
+NOTEBOOK = find_lesson("04")
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -12,11 +12,12 @@ import pytest
 from course_utils.builders import tape as helper
 from course_utils.exercises import lesson_07
 from course_utils.session import import_tensorflow
-from tools.lesson_code import NOTEBOOKS, lesson_code
+from tools.find_lesson import find_lesson
+from tools.lesson_code import lesson_code
 
 tf = import_tensorflow()
 
-(NOTEBOOK,) = NOTEBOOKS.glob("07_*.ipynb")
+NOTEBOOK = find_lesson("07")
 CELLS = nbformat.read(NOTEBOOK, as_version=4).cells
 
 

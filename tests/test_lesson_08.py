@@ -12,7 +12,8 @@ from course_utils.builders import from_scratch
 from course_utils.exercises import lesson_08
 from course_utils.exercises.engine import judge
 from course_utils.session import import_tensorflow
-from tools.lesson_code import NOTEBOOKS, lesson_code
+from tools.find_lesson import find_lesson
+from tools.lesson_code import lesson_code
 from tools.seeds import lesson_08 as seeds
 
 tf = import_tensorflow()
@@ -136,7 +137,7 @@ def test_helper_and_lesson_have_the_same_defaults(lesson):
 
 
 def test_no_keras_in_the_part_from_scratch():
-    (path,) = NOTEBOOKS.glob("08_*.ipynb")
+    path = find_lesson("08")
     cells = nbformat.read(path, as_version=4).cells
     titles = ["## Dense: a product, a sum, an activation", "## The same network in Keras"]
     first, last = (

@@ -15,7 +15,8 @@ from course_utils.diagrams import show_model
 from course_utils.exercises import lesson_12
 from course_utils.exercises.engine import Verdict, judge
 from course_utils.session import import_tensorflow
-from tools.lesson_code import NOTEBOOKS, lesson_code
+from tools.find_lesson import find_lesson
+from tools.lesson_code import lesson_code
 
 tf = import_tensorflow()
 
@@ -135,7 +136,7 @@ lesson_code("12", "two_eyes", "called", "keras_source", "without_dot")
 
 
 def test_no_cell_writes_a_file_or_trains_for_long():
-    (path,) = NOTEBOOKS.glob("12_*.ipynb")
+    path = find_lesson("12")
     text = path.read_text(encoding="utf-8")
     assert len(re.findall(r"epochs=(\d+)", text)) == 1
     assert ".save(" not in text and "to_file" not in text
@@ -224,7 +225,7 @@ def test_further_mistakes_are_named(number, answer, says):
 
 def test_the_drawing_above_the_exercise_is_the_model_asked_for():
     """The arrows that the lesson draws by hand are those of the reference solution."""
-    (path,) = NOTEBOOKS.glob("12_*.ipynb")
+    path = find_lesson("12")
     text = path.read_text(encoding="utf-8")
     drawn = dict(re.findall(r'\\"(\w+)\\": \{[^}]*\\"note\\": \\"([^\\]*)', text))
     _, arrows = arrows_of(keras.models.clone_model(lesson_12.build_two_paths()))

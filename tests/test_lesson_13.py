@@ -12,7 +12,8 @@ from course_utils.exercises import lesson_13
 from course_utils.exercises.engine import judge
 from course_utils.session import import_tensorflow
 from course_utils.training import callbacks
-from tools.lesson_code import NOTEBOOKS, lesson_code
+from tools.find_lesson import find_lesson
+from tools.lesson_code import lesson_code
 from tools.seeds import lesson_13 as seeds
 
 tf = import_tensorflow()
@@ -106,7 +107,7 @@ def test_the_diary_has_every_hook_that_fit_calls_here(lesson):
 
 
 def test_every_callback_of_the_curriculum_is_used():
-    (path,) = NOTEBOOKS.glob("13_*.ipynb")
+    path = find_lesson("13")
     cells = [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
     code = "\n".join(cell.source for cell in cells)
     for name in (
@@ -124,7 +125,7 @@ def test_every_callback_of_the_curriculum_is_used():
 
 def test_the_lesson_does_not_need_tensorboard():
     """The stored output of the cell is that of this environment; the cell runs in both."""
-    (path,) = NOTEBOOKS.glob("13_*.ipynb")
+    path = find_lesson("13")
     cells = nbformat.read(path, as_version=4).cells
     (cell,) = [
         cell

@@ -12,7 +12,8 @@ from course_utils.exercises import lesson_15
 from course_utils.exercises.engine import judge
 from course_utils.session import import_tensorflow, seed_everything
 from course_utils.training import loop as training
-from tools.lesson_code import NOTEBOOKS, lesson_code
+from tools.find_lesson import find_lesson
+from tools.lesson_code import lesson_code
 from tools.seeds import lesson_15 as seeds
 
 tf = import_tensorflow()
@@ -27,7 +28,7 @@ LABELS = RNG.integers(0, 4, size=70)
 @pytest.fixture(scope="module")
 def lesson():
     """The lesson's own definitions; AutoGraph reads their source, so it must be findable."""
-    (path,) = NOTEBOOKS.glob("15_*.ipynb")
+    path = find_lesson("15")
     own_class = None
     for cell in nbformat.read(path, as_version=4).cells:
         name, lines = f"{path.name}:{cell.id}", cell.source.splitlines(keepends=True)

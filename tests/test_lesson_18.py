@@ -12,7 +12,8 @@ from course_utils.builders import headlines
 from course_utils.data import load_results
 from course_utils.exercises import lesson_18
 from course_utils.session import import_tensorflow
-from tools.lesson_code import NOTEBOOKS, lesson_code
+from tools.find_lesson import find_lesson
+from tools.lesson_code import lesson_code
 from tools.seeds import lesson_18 as seeds
 
 tf = import_tensorflow()
@@ -26,7 +27,7 @@ RNG = np.random.default_rng(11)
 @pytest.fixture(scope="module")
 def lesson():
     names = lesson_code("18", "encode_context", "build_headline_model")
-    (path,) = NOTEBOOKS.glob("18_*.ipynb")
+    path = find_lesson("18")
     for cell in nbformat.read(path, as_version=4).cells:  # a cell that needs those above it
         if cell.cell_type == "code" and cell.source.startswith("def lstm_step("):
             (function, *_) = ast.parse(cell.source).body

@@ -10,7 +10,8 @@ import pytest
 
 from course_utils.builders import visual_questions as vq
 from course_utils.session import import_tensorflow
-from tools.lesson_code import NOTEBOOKS, lesson_code
+from tools.find_lesson import find_lesson
+from tools.lesson_code import lesson_code
 from tools.names import parsed
 from tools.seeds import lesson_22 as seeds
 
@@ -21,7 +22,7 @@ import keras  # noqa: E402
 def cells_that_define(*names):
     """Return what the lesson's definitions make, without running the cells around them."""
     namespace = lesson_code("22")
-    (path,) = NOTEBOOKS.glob("22_*.ipynb")
+    path = find_lesson("22")
     text = path.read_text(encoding="utf-8")
     for cell in json.loads(text)["cells"]:
         if cell["cell_type"] != "code":
@@ -126,7 +127,7 @@ def test_the_seeds_script_measures_what_the_lesson_does(lesson):
 
 
 def test_sizes_and_seeds_of_the_data_are_those_of_the_seeds_script():
-    (path,) = NOTEBOOKS.glob("22_*.ipynb")
+    path = find_lesson("22")
     lesson_text = path.read_text(encoding="utf-8").replace('\\"', '"')
     script = inspect.getsource(seeds)
     for make in ("make_grids", "make_clips"):

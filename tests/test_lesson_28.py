@@ -12,7 +12,8 @@ from course_utils.data import load_results
 from course_utils.exercises import lesson_28
 from course_utils.exercises.engine import Verdict, judge
 from course_utils.session import import_tensorflow
-from tools.lesson_code import NOTEBOOKS, lesson_code
+from tools.find_lesson import find_lesson
+from tools.lesson_code import lesson_code
 
 tf = import_tensorflow()
 
@@ -23,7 +24,7 @@ import keras  # noqa: E402
 def lesson():
     """Return what the lesson defines, without what its cells compute."""
     space = lesson_code("28", "ConvNorm")
-    (path,) = NOTEBOOKS.glob("28_*.ipynb")
+    path = find_lesson("28")
     for cell in nbformat.read(path, as_version=4).cells:
         if cell.cell_type != "code" or cell.id == "setup" or cell.id.startswith("attempt-"):
             continue

@@ -38,8 +38,8 @@ FOLDERS = (
 def environment() -> Dict[str, str]:
     """Return the variables of every process under test; one that is set already keeps its value.
 
-    TensorFlow keeps all its threads: two kernels on two cores took as much processor time with
-    one thread each, and a kernel that runs alone took longer.
+    TensorFlow keeps all its threads: with one thread each, two kernels on two cores took no less
+    processor time, and the last one could not use the core that gets free.
     """
     home = ROOT / ".pytest_cache" / "home"
     folders = {name: str(home / name.lower()) for name in FOLDERS}
