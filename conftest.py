@@ -95,14 +95,16 @@ def numbers_in_name(path: Path) -> list[str]:
 def belongs_to_lesson(item: pytest.Item, number: str) -> bool:
     """Return whether a test carries a lesson's number in its file's name or in its parameters.
 
-    Such as ``05_gradient_tape.ipynb``, ``test_lesson_05.py`` and ``[05]``, ``[05.1-stub]`` or
-    ``[rule-05_gradient_tape]``, in which it stands at the start of a part.
+    Such as ``05_gradient_tape.ipynb``, ``test_lesson_05.py``, and the parameters ``"05"``,
+    ``05.1`` and ``05_gradient_tape``, among others or alone.
     """
     if number in numbers_in_name(Path(_file(item.nodeid))):
         return True
     callspec = getattr(item, "callspec", None)
-    in_parameters = rf"(?:^|(?<!\de)-){number}(?:[._]|-|$)"  # 1e-05 is a number of another kind
-    return callspec is not None and bool(re.search(in_parameters, callspec.id))
+    if callspec is None:
+        return False
+    in_id = rf"(?:^|-){number}(?:\.[1-9]\d*|_[a-z]\w*)(?:-|$)"
+    return number in callspec.params.values() or bool(re.search(in_id, callspec.id))
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:

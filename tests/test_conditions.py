@@ -44,48 +44,52 @@ def test_all_there_is_or_one_lesson_is_run():
     ]
 
 
-def item(nodeid: str) -> SimpleNamespace:
+def item(nodeid: str, *parameters: object) -> SimpleNamespace:
     """Return what pytest calls an item, as far as the choice and the order of tests look at it."""
-    found = SimpleNamespace(nodeid=nodeid)
-    if nodeid.endswith("]"):
-        found.callspec = SimpleNamespace(id=nodeid.partition("[")[2][:-1])
-    return found
+    if not parameters:
+        return SimpleNamespace(nodeid=nodeid)
+    name = "-".join(map(str, parameters))
+    callspec = SimpleNamespace(id=name, params=dict(enumerate(parameters)))
+    return SimpleNamespace(nodeid=f"{nodeid}[{name}]", callspec=callspec)
 
 
 @pytest.mark.parametrize(
-    "nodeid",
+    "item",
     [
-        "notebooks/05_gradient_tape.ipynb::Cell 3",
-        "tests/test_lesson_05.py::test_it",
-        "tests/test_lesson_05.py::test_it[13]",
-        "course_utils/exercises/lesson_05.py::course_utils.exercises.lesson_05",
-        "tests/test_exercises.py::test_a_stub[05.1]",
-        "tests/test_exercises.py::test_junk[none-05.12]",
-        "tests/test_exercises.py::test_junk[05.3-none]",
-        "tests/test_exercises.py::test_a_module[05]",
-        "tests/test_notebooks.py::test_a_rule[has_a_title-05_gradient_tape]",
+        item("notebooks/05_gradient_tape.ipynb::Cell 3"),
+        item("tests/test_lesson_05.py::test_it"),
+        item("tests/test_lesson_05.py::test_it", 13),
+        item("course_utils/exercises/lesson_05.py::course_utils.exercises.lesson_05"),
+        item("tests/test_exercises.py::test_a_stub", "05.1"),
+        item("tests/test_exercises.py::test_junk", None, "05.12"),
+        item("tests/test_exercises.py::test_junk", "05.3", None),
+        item("tests/test_exercises.py::test_a_module", "05"),
+        item("tests/test_notebooks.py::test_a_rule", "has_a_title", "05_gradient_tape"),
     ],
+    ids=lambda item: item.nodeid,
 )
-def test_what_carries_the_number_belongs_to_a_lesson(nodeid):
-    assert conftest.belongs_to_lesson(item(nodeid), "05")
-    assert not conftest.belongs_to_lesson(item(nodeid), "50")
+def test_what_carries_the_number_belongs_to_a_lesson(item):
+    assert conftest.belongs_to_lesson(item, "05")
+    assert not conftest.belongs_to_lesson(item, "50")
 
 
 @pytest.mark.parametrize(
-    "nodeid",
+    "item",
     [
-        "tests/test_manage.py::test_a_port[8005]",
-        "tests/test_plots.py::test_a_bound[0.05]",
-        "tests/test_plots.py::test_a_bound[1e-05]",
-        "tests/test_plots.py::test_a_bound[1.05-0.005]",
-        "tests/test_find_lesson.py::test_05_is_a_number",
-        "tests/test_lesson_15.py::test_it",
-        "notebooks/15_training_loops.ipynb::Cell 5",
-        "tests/test_exercises.py::test_a_stub[15.05]",
+        item("tests/test_convolution.py::test_bad_input_is_named", 10),
+        item("tests/test_plots.py::test_seconds", 0.0123, "10.3 ms"),
+        item("tests/test_manage.py::test_a_port", "8010"),
+        item("tests/test_plots.py::test_a_bound", 0.1, 1e-10),
+        item("tests/test_headlines.py::test_bad_arguments", 10.0),
+        item("tests/test_find_lesson.py::test_10_is_a_number"),
+        item("tests/test_lesson_15.py::test_it", 10),
+        item("notebooks/15_training_loops.ipynb::Cell 10"),
+        item("tests/test_exercises.py::test_a_stub", "15.10"),
     ],
+    ids=lambda item: item.nodeid,
 )
-def test_a_number_that_only_looks_alike_does_not(nodeid):
-    assert not conftest.belongs_to_lesson(item(nodeid), "05")
+def test_a_number_that_only_looks_alike_does_not(item):
+    assert not conftest.belongs_to_lesson(item, "10")
 
 
 def test_pytest_runs_one_lesson():
