@@ -18,7 +18,7 @@ from unittest.mock import MagicMock
 import numpy as np
 import pytest
 
-from course_utils.exercises.engine import Exercise, Verdict, Wrong, judge
+from course_utils.exercises.judging import Exercise, Verdict, Wrong, judge
 from course_utils.session import import_tensorflow
 
 ROOT = Path(__file__).resolve().parents[1]

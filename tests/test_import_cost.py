@@ -1,7 +1,11 @@
-"""What an import loads: modules counted in a fresh process, not seconds."""
+"""What an import loads: modules counted in a fresh process, not seconds; and no import circles."""
 
+import ast
+import graphlib
+import importlib.util
 import json
 import pkgutil
+from pathlib import Path
 
 import pytest
 from fresh_process import run_python
@@ -13,7 +17,7 @@ HEAVY = ("tensorflow", "keras")
 MODULES = sorted(
     found.name
     for found in pkgutil.walk_packages(course_utils.__path__, "course_utils.")
-    if not found.name.startswith("course_utils.exercises.")
+    if not found.name.startswith("course_utils.exercises.lesson_")
 )
 # Those that compute with TensorFlow as soon as they are imported; a new module is not one of
 # them by accident.
@@ -28,6 +32,42 @@ NEED_TENSORFLOW = {
     "course_utils.builders.towers",
     "course_utils.builders.wide_deep",
 }
+
+
+def imported_by(file, package):
+    """Return the names that a module of ``package`` imports, as its source says, at any depth."""
+    found = set()
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            base = importlib.util.resolve_name("." * node.level + (node.module or ""), package)
+            found |= {base} | {f"{base}.{alias.name}" for alias in node.names}
+    return found
+
+
+def import_order(folder):
+    """Return the modules under ``folder`` in an order in which each comes after what it imports.
+
+    Raises:
+        graphlib.CycleError: there is none.
+    """
+    root = folder.parent
+    files = {
+        ".".join(file.relative_to(root).with_suffix("").parts).removesuffix(".__init__"): file
+        for file in folder.rglob("*.py")
+    }
+    graph = {
+        name: {
+            other
+            for other in imported_by(
+                file, name if file.stem == "__init__" else name.rpartition(".")[0]
+            )
+            if other in files and other != name
+        }
+        for name, file in files.items()
+    }
+    return list(graphlib.TopologicalSorter(graph).static_order())
 
 
 def loaded_by(code):
@@ -65,6 +105,25 @@ assert draw_graph({"a": {}}, []).png().startswith(b"\\x89PNG")
 check("00.1", lambda a, b, c: (a + b + c) / 3)
 """
     assert not tops(loaded_by(code)) & set(HEAVY)
+
+
+def test_no_module_imports_what_imports_it():
+    order = import_order(Path(course_utils.__file__).parent)
+    assert set(MODULES) <= set(order)
+    parts = [
+        f"course_utils.exercises.{name}" for name in ("sandbox", "errors", "expect", "judging")
+    ]
+    assert sorted(parts, key=order.index) == parts
+
+
+def test_a_circle_of_imports_is_seen(tmp_path):
+    package = tmp_path / "round"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    (package / "first.py").write_text("from round.second import name")
+    (package / "second.py").write_text("def name():\n    from . import first")
+    with pytest.raises(graphlib.CycleError, match=r"round\.first"):
+        import_order(package)
 
 
 def test_importing_changes_no_environment_variable():

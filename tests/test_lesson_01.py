@@ -5,7 +5,7 @@ import pytest
 
 from course_utils.data import load_digits, ten_digits
 from course_utils.exercises import lesson_01
-from course_utils.exercises.engine import Verdict, judge
+from course_utils.exercises.judging import Verdict, judge
 from course_utils.session import import_tensorflow
 from tools.lesson_code import lesson_code
 

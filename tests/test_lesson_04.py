@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from course_utils.exercises import lesson_04
-from course_utils.exercises.engine import Verdict, judge
+from course_utils.exercises.judging import Verdict, judge
 from course_utils.graphs import count_operations, trace_graphs
 from course_utils.session import import_tensorflow
 from tools.find_lesson import find_lesson

@@ -10,7 +10,7 @@ import pytest
 
 from course_utils.builders import from_scratch
 from course_utils.exercises import lesson_08
-from course_utils.exercises.engine import judge
+from course_utils.exercises.judging import judge
 from course_utils.session import import_tensorflow
 from tools.find_lesson import find_lesson
 from tools.lesson_code import lesson_code

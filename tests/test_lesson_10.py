@@ -6,7 +6,7 @@ from fresh_process import run_python
 
 from course_utils.builders import convolution
 from course_utils.exercises import lesson_10
-from course_utils.exercises.engine import judge
+from course_utils.exercises.judging import judge
 from course_utils.session import import_tensorflow
 from tools.lesson_code import lesson_code
 

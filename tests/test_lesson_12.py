@@ -13,7 +13,7 @@ from fresh_process import run_python
 from course_utils.builders import models
 from course_utils.diagrams import show_model
 from course_utils.exercises import lesson_12
-from course_utils.exercises.engine import Verdict, judge
+from course_utils.exercises.judging import Verdict, judge
 from course_utils.session import import_tensorflow
 from tools.find_lesson import find_lesson
 from tools.lesson_code import lesson_code

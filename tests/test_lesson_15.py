@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from course_utils.exercises import lesson_15
-from course_utils.exercises.engine import judge
+from course_utils.exercises.judging import judge
 from course_utils.session import import_tensorflow, seed_everything
 from course_utils.training import loop as training
 from tools.find_lesson import find_lesson

@@ -9,7 +9,7 @@ import pytest
 from course_utils.builders import sharing
 from course_utils.data import load_posts
 from course_utils.exercises import lesson_19
-from course_utils.exercises.engine import judge
+from course_utils.exercises.judging import judge
 from course_utils.session import import_tensorflow
 from tools.data import build_posts
 from tools.lesson_code import lesson_code

@@ -8,7 +8,7 @@ import pytest
 from course_utils.builders import wide_deep
 from course_utils.diagrams import show_model
 from course_utils.exercises import lesson_24
-from course_utils.exercises.engine import Verdict, judge
+from course_utils.exercises.judging import Verdict, judge
 from course_utils.session import import_tensorflow
 from tools.lesson_code import lesson_code
 

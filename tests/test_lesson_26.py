@@ -7,7 +7,7 @@ from random_values import batch
 from course_utils.builders import residual
 from course_utils.diagrams import show_model
 from course_utils.exercises import lesson_26
-from course_utils.exercises.engine import Verdict, judge
+from course_utils.exercises.judging import Verdict, judge
 from course_utils.session import import_tensorflow
 from tools.lesson_code import lesson_code
 

@@ -7,7 +7,7 @@ from random_values import batch
 from course_utils.builders import resnet
 from course_utils.data import load_results
 from course_utils.exercises import lesson_27
-from course_utils.exercises.engine import Verdict, judge
+from course_utils.exercises.judging import Verdict, judge
 from course_utils.session import import_tensorflow, seed_everything
 from tools.lesson_code import lesson_code
 from tools.seeds import lesson_27 as seeds

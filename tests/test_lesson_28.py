@@ -10,7 +10,7 @@ from random_values import batch, randomise
 from course_utils.builders import imagenet_resnets, towers
 from course_utils.data import load_results
 from course_utils.exercises import lesson_28
-from course_utils.exercises.engine import Verdict, judge
+from course_utils.exercises.judging import Verdict, judge
 from course_utils.session import import_tensorflow
 from tools.find_lesson import find_lesson
 from tools.lesson_code import lesson_code

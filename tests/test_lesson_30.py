@@ -9,7 +9,7 @@ from fresh_process import run_python
 
 from course_utils.data import load_digits
 from course_utils.exercises import lesson_30
-from course_utils.exercises.engine import Verdict, judge
+from course_utils.exercises.judging import Verdict, judge
 from course_utils.session import import_tensorflow
 from course_utils.workers import tf_config
 from tools.lesson_code import lesson_code
@@ -81,9 +81,9 @@ def test_the_step_is_one_step_on_the_global_batch(lesson):
 def test_the_imports_of_the_program_run_and_exercise_3_can_be_the_first_thing_done(lesson):
     code = lesson["IMPORTS"] + (
         "print(GLOBAL_BATCH, tf.__version__)\n"
-        "from course_utils.exercises import engine, lesson_30\n"
+        "from course_utils.exercises import judging, lesson_30\n"
         "class Mine(lesson_30.OnDevice): pass\n"
-        "print(engine.judge(lesson_30.on_device, Mine).status == engine.Verdict.CORRECT)"
+        "print(judging.judge(lesson_30.on_device, Mine).status == judging.Verdict.CORRECT)"
     )
     done = run_python(code)
     assert done.stdout.split() == [str(lesson["GLOBAL_BATCH"]), tf.__version__, "True"]

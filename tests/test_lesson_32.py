@@ -4,7 +4,7 @@ import numpy as np
 
 from course_utils import exports
 from course_utils.exercises import lesson_32
-from course_utils.exercises.engine import Verdict, judge
+from course_utils.exercises.judging import Verdict, judge
 from course_utils.session import import_tensorflow
 from tools.lesson_code import lesson_code
 

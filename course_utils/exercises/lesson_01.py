@@ -5,9 +5,7 @@ import types
 
 import numpy as np
 
-from course_utils.exercises.engine import (
-    Exercise,
-    Wrong,
+from course_utils.exercises.expect import (
     call,
     describe,
     expect_close,
@@ -16,6 +14,7 @@ from course_utils.exercises.engine import (
     is_close,
     to_array,
 )
+from course_utils.exercises.judging import Exercise, Wrong
 from course_utils.session import import_tensorflow
 
 tf = import_tensorflow()

@@ -1,9 +1,7 @@
 """Exercises of lesson 03, eager and graph execution."""
 
-from course_utils.exercises.engine import (
-    Exercise,
+from course_utils.exercises.expect import (
     Mistake,
-    Wrong,
     call,
     describe,
     expect_close,
@@ -11,6 +9,7 @@ from course_utils.exercises.engine import (
     is_close,
     to_array,
 )
+from course_utils.exercises.judging import Exercise, Wrong
 from course_utils.graphs import count_operations, trace_graphs
 from course_utils.session import import_tensorflow
 

@@ -1,15 +1,7 @@
 """Exercises of lesson 04, AutoGraph and tracing."""
 
-from course_utils.exercises.engine import (
-    Exercise,
-    Mistake,
-    Wrong,
-    call,
-    expect_close,
-    fail,
-    is_close,
-    to_array,
-)
+from course_utils.exercises.expect import Mistake, call, expect_close, fail, is_close, to_array
+from course_utils.exercises.judging import Exercise, Wrong
 from course_utils.session import import_tensorflow
 
 tf = import_tensorflow()

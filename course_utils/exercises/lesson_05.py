@@ -2,11 +2,9 @@
 
 import numpy as np
 
-from course_utils.exercises.engine import (
-    Exercise,
+from course_utils.exercises.expect import (
     Mistake,
     NotAttempted,
-    Wrong,
     call,
     describe,
     expect_close,
@@ -15,6 +13,7 @@ from course_utils.exercises.engine import (
     is_close,
     to_array,
 )
+from course_utils.exercises.judging import Exercise, Wrong
 from course_utils.session import import_tensorflow
 from course_utils.training.gradients import numeric_gradient
 

@@ -3,16 +3,8 @@
 import numpy as np
 
 from course_utils.builders.tape import Node, SmallTape
-from course_utils.exercises.engine import (
-    Exercise,
-    Wrong,
-    call,
-    expect_close,
-    expect_shape,
-    fail,
-    is_close,
-    to_array,
-)
+from course_utils.exercises.expect import call, expect_close, expect_shape, fail, is_close, to_array
+from course_utils.exercises.judging import Exercise, Wrong
 from course_utils.session import import_tensorflow
 
 tf = import_tensorflow()

@@ -4,10 +4,8 @@ import itertools
 
 import numpy as np
 
-from course_utils.exercises.engine import (
-    Exercise,
+from course_utils.exercises.expect import (
     NotAttempted,
-    Wrong,
     call,
     describe,
     expect_close,
@@ -16,6 +14,7 @@ from course_utils.exercises.engine import (
     is_close,
     to_array,
 )
+from course_utils.exercises.judging import Exercise, Wrong
 from course_utils.session import import_tensorflow
 
 tf = import_tensorflow()

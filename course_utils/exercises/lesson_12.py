@@ -4,10 +4,8 @@ from collections import Counter
 
 import numpy as np
 
-from course_utils.exercises.engine import (
-    Exercise,
+from course_utils.exercises.expect import (
     Mistake,
-    Wrong,
     call,
     describe,
     expect_close,
@@ -17,6 +15,7 @@ from course_utils.exercises.engine import (
     to_array,
     without_warnings,
 )
+from course_utils.exercises.judging import Exercise, Wrong
 from course_utils.session import import_tensorflow
 
 tf = import_tensorflow()

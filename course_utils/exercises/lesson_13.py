@@ -4,16 +4,8 @@ import math
 
 import numpy as np
 
-from course_utils.exercises.engine import (
-    Exercise,
-    NotAttempted,
-    Wrong,
-    call,
-    describe,
-    expect_shape,
-    fail,
-    is_close,
-)
+from course_utils.exercises.expect import NotAttempted, call, describe, expect_shape, fail, is_close
+from course_utils.exercises.judging import Exercise, Wrong
 from course_utils.session import import_tensorflow
 
 tf = import_tensorflow()

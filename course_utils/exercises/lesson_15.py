@@ -4,9 +4,7 @@ import math
 
 import numpy as np
 
-from course_utils.exercises.engine import (
-    Exercise,
-    Wrong,
+from course_utils.exercises.expect import (
     call,
     describe,
     expect_close,
@@ -15,6 +13,7 @@ from course_utils.exercises.engine import (
     is_close,
     to_array,
 )
+from course_utils.exercises.judging import Exercise, Wrong
 from course_utils.session import import_tensorflow
 
 tf = import_tensorflow()

@@ -3,10 +3,8 @@
 import numpy as np
 
 from course_utils.builders.headlines import build_headline_model
-from course_utils.exercises.engine import (
-    Exercise,
+from course_utils.exercises.expect import (
     NotAttempted,
-    Wrong,
     call,
     describe,
     expect_close,
@@ -15,6 +13,7 @@ from course_utils.exercises.engine import (
     is_close,
     to_array,
 )
+from course_utils.exercises.judging import Exercise, Wrong
 from course_utils.session import import_tensorflow
 
 tf = import_tensorflow()

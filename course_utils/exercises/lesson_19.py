@@ -2,10 +2,8 @@
 
 import numpy as np
 
-from course_utils.exercises.engine import (
-    Exercise,
+from course_utils.exercises.expect import (
     Mistake,
-    Wrong,
     call,
     describe,
     expect_close,
@@ -13,6 +11,7 @@ from course_utils.exercises.engine import (
     is_close,
     to_array,
 )
+from course_utils.exercises.judging import Exercise, Wrong
 from course_utils.session import import_tensorflow
 
 tf = import_tensorflow()

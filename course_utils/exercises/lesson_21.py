@@ -4,16 +4,8 @@ import graphlib
 
 import numpy as np
 
-from course_utils.exercises.engine import (
-    Exercise,
-    Wrong,
-    call,
-    describe,
-    expect_shape,
-    fail,
-    is_close,
-    to_array,
-)
+from course_utils.exercises.expect import call, describe, expect_shape, fail, is_close, to_array
+from course_utils.exercises.judging import Exercise, Wrong
 from course_utils.session import import_tensorflow
 
 tf = import_tensorflow()

@@ -4,19 +4,20 @@ import itertools
 
 import numpy as np
 
-from course_utils.exercises.engine import (
-    Exercise,
-    Wrong,
+from course_utils.exercises.expect import (
     call,
     describe,
+    expect_class,
     expect_close,
     expect_shape,
     fail,
     is_close,
+    random_batch,
+    run_layer,
     to_array,
     without_warnings,
 )
-from course_utils.exercises.layer_checks import expect_class, random_batch, run_layer
+from course_utils.exercises.judging import Exercise, Wrong
 from course_utils.session import import_tensorflow
 
 tf = import_tensorflow()

@@ -5,17 +5,16 @@ import itertools
 
 import numpy as np
 
-from course_utils.exercises.engine import (
-    Exercise,
-    Wrong,
+from course_utils.exercises.expect import (
     call,
     describe,
     fail,
     is_close,
+    random_batch,
     to_array,
     without_warnings,
 )
-from course_utils.exercises.layer_checks import random_batch
+from course_utils.exercises.judging import Exercise, Wrong
 from course_utils.session import import_tensorflow
 
 tf = import_tensorflow()

@@ -8,10 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from course_utils.data import load_digits
-from course_utils.exercises.engine import (
-    Exercise,
+from course_utils.exercises.expect import (
     NotAttempted,
-    Wrong,
     call,
     describe,
     expect_shape,
@@ -19,6 +17,7 @@ from course_utils.exercises.engine import (
     is_close,
     to_array,
 )
+from course_utils.exercises.judging import Exercise, Wrong
 from course_utils.exports import quietly, softmax
 from course_utils.session import import_tensorflow
 

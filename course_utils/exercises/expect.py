@@ -1,0 +1,219 @@
+"""What a check is written with: call the answer, look at what it returns, say what is wrong."""
+
+import functools
+import inspect
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from course_utils.exercises.errors import describe_exception, name_of, type_name
+
+LONGEST_SEQUENCE = 10_000_000  # items that are turned into an array
+
+
+class Mistake(Exception):
+    """The answer is wrong; the message tells the learner what it shows and what to look at."""
+
+
+class NotAttempted(Exception):
+    """There is no answer yet; the message says what is still missing."""
+
+
+def fail(message: str) -> None:
+    """End the check: the answer is wrong, and ``message`` says what to look at."""
+    raise Mistake(message)
+
+
+def call(function: Any, *args: Any, **kwargs: Any) -> Any:
+    """Call the learner's function and return what it returns.
+
+    Raises:
+        NotAttempted: it returns ``None`` or ``...``, as an unfinished function does.
+        Mistake: it cannot be called, or it raises; the message quotes the line.
+    """
+    if not callable(function):
+        fail(f"Expected a function, got {describe(function)}. Pass the function itself.")
+    try:
+        result = function(*args, **kwargs)
+    except (Mistake, NotAttempted):  # from a part of the check that the answer calls
+        raise
+    except Exception as error:
+        fail(describe_exception(error, name_of(function)))
+    if is_blank(result):
+        raise NotAttempted(
+            f"{name_of(function)} returns {'None' if result is None else '...'}. "
+            "Complete its body, and end it with `return`."
+        )
+    return result
+
+
+def is_blank(value: Any) -> bool:
+    """Say whether a value is ``None``, ``...``, or a container with a gap in it.
+
+    A gap is a ``...`` at any depth of lists, tuples and dicts, or a ``None`` as the value of a
+    dict; a ``None`` in a list may be meant, as in a shape.
+    """
+    if value is None:
+        return True
+    waiting, seen = [value], set()
+    while waiting:
+        item = waiting.pop()
+        if item is Ellipsis:
+            return True
+        if type(item) not in (list, tuple, dict) or id(item) in seen:
+            continue
+        seen.add(id(item))
+        if type(item) is dict:
+            item = item.values()
+            if any(part is None for part in item):
+                return True
+        waiting.extend(part for part in item if type(part) in _MAY_HOLD_A_GAP)
+    return False
+
+
+_MAY_HOLD_A_GAP = (list, tuple, dict, type(Ellipsis))
+
+
+def without_warnings(check: Callable[[Any], None]) -> Callable[[Any], None]:
+    """Keep Python's warnings, which a wrong answer earns in Keras, out of a check's verdict."""
+
+    @functools.wraps(check)
+    def quiet(answer: Any) -> None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            check(answer)
+
+    return quiet
+
+
+def to_array(value: Any, what: str = "The answer") -> np.ndarray:
+    """Return ``value`` (tensor, variable, array, nested list, number) as a NumPy array.
+
+    Raises:
+        Mistake: it has no value yet (a symbolic tensor) or is not an array of numbers.
+    """
+    if type_name(value) in {"SymbolicTensor", "KerasTensor"}:
+        fail(f"{what} is a symbolic tensor: a node of a graph, which holds no value.")
+    try:
+        if hasattr(value, "numpy"):
+            value = value.numpy()
+        elif isinstance(value, (list, tuple, str)) and len(value) > LONGEST_SEQUENCE:
+            raise ValueError("too long")
+        array = np.asarray(value)
+        if array.dtype.kind == "V":  # bfloat16 is of this kind; so are records, which fail here
+            array.astype(np.float64)
+    except Exception:
+        fail(f"{what} is {describe(value)}; expected numbers that fit in an array.")
+    if array.dtype.kind not in "biufcV":
+        fail(f"{what} is {describe(value)}; expected numbers.")
+    return array
+
+
+def expect_shape(value: Any, shape: tuple[int, ...], what: str = "The answer") -> np.ndarray:
+    """Return ``value`` as an array, after checking that it has exactly this ``shape``."""
+    array = to_array(value, what)
+    if array.shape != tuple(shape):
+        fail(f"{what} has the shape {array.shape}; expected {tuple(shape)}.")
+    return array
+
+
+def is_close(value: Any, expected: Any, *, tolerance: float = 1e-4) -> bool:
+    """Say whether two arrays have one shape and agree within ``tolerance`` (absolute + relative).
+
+    Never raises: what is not an array of numbers is not close.
+    """
+    try:
+        value, expected = _wide(to_array(value)), _wide(to_array(expected))
+    except Exception:
+        return False
+    return value.shape == expected.shape and bool(
+        np.allclose(value, expected, rtol=tolerance, atol=tolerance)
+    )
+
+
+def expect_close(
+    value: Any, expected: Any, what: str = "The answer", *, tolerance: float = 1e-4
+) -> None:
+    """Check shape and values of an array against ``expected``."""
+    array = _wide(expect_shape(value, to_array(expected).shape, what))
+    if is_close(array, expected, tolerance=tolerance):
+        return
+    if not np.all(np.isfinite(array)):
+        fail(f"{what} holds NaN or infinity.")
+    with np.errstate(all="ignore"):
+        gap = np.abs(array - _wide(to_array(expected))).max()
+    fail(f"{what} has the right shape, but its values are off by up to {gap:.3g}.")
+
+
+def _wide(array: np.ndarray) -> np.ndarray:
+    """Return numbers in double precision, so that differences are those of the answer."""
+    return array.astype(np.complex128 if array.dtype.kind == "c" else np.float64)
+
+
+def describe(value: Any) -> str:
+    """Say in a few words what a value is; survives objects that raise when they are looked at."""
+    try:
+        if value is None or isinstance(value, (bool, int, float, str)):
+            text = repr(value)
+            return text if len(text) <= 40 else f"{text[:36]}…{text[-1]}"
+        if isinstance(value, np.ndarray):
+            return f"a NumPy array of shape {value.shape}, {value.dtype}"
+        if hasattr(value, "shape") and hasattr(value, "dtype"):
+            dtype = getattr(value.dtype, "name", value.dtype)
+            return f"a {type_name(value)} of shape {tuple(value.shape)}, {dtype}"
+        if isinstance(value, (list, tuple, dict, set)):
+            count = len(value)
+            return f"a {type_name(value)} of {count} item{'' if count == 1 else 's'}"
+        if inspect.isclass(value):
+            return f"the class {value.__name__}"
+        if inspect.isroutine(value):
+            name = name_of(value)
+            return "a function" if name == "Your function" else f"the function {name}"
+    except Exception:
+        pass
+    return f"an object of type {type_name(value)}"
+
+
+# ---------------------------------------------------------------- classes, layers and models
+
+
+def random_batch(*shape: int, seed: int = 0) -> np.ndarray:
+    """Return float32 values of the given shape, from a normal distribution."""
+    return np.random.default_rng(seed).normal(size=shape).astype(np.float32)
+
+
+def expect_class(answer: Any, base: type, name: str) -> None:
+    """Check that an answer is a class that derives from ``base``; ``name`` says which class."""
+    if not isinstance(answer, type) or not issubclass(answer, base):
+        kind = "keras.Model" if base.__name__ == "Model" else "keras.layers.Layer"
+        fail(f"Got {describe(answer)}; expected the class {name}, derived from {kind}.")
+
+
+def run_layer(layer: Any, *args: Any, says: dict[str, str] | None = None, **kwargs: Any) -> Any:
+    """Call a learner's layer; what goes wrong becomes a verdict that fits its cause.
+
+    Args:
+        layer: An instance of the learner's class.
+        *args: What it is called with.
+        says: From a part of an error's text to the verdict that it earns.
+        **kwargs: What it is called with by name.
+    """
+
+    def your_call() -> Any:
+        try:
+            return layer(*args, **kwargs)
+        except Exception as error:
+            if "cannot add new elements of state" in str(error):
+                fail(
+                    "Keras refuses it: call makes new weights or layers, and by then the layer is "
+                    "built. Make them in __init__ or in build."
+                )
+            for part, verdict in (says or {}).items():
+                if part in str(error):
+                    fail(verdict)
+            raise
+
+    your_call.__name__ = type(layer).__name__
+    return call(your_call)

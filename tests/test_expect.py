@@ -1,0 +1,154 @@
+"""The words that checks are written with."""
+
+import time
+
+import numpy as np
+import pytest
+from toy_exercise import EXERCISE, double
+
+from course_utils.exercises.expect import (
+    Mistake,
+    NotAttempted,
+    call,
+    describe,
+    expect_close,
+    expect_shape,
+    is_blank,
+    is_close,
+    to_array,
+)
+from course_utils.exercises.judging import Verdict, judge
+from course_utils.session import import_tensorflow
+
+
+@pytest.fixture
+def tf():
+    """Import TensorFlow for the tests that need it."""
+    return import_tensorflow()
+
+
+@pytest.mark.parametrize(
+    ("answer", "blank"),
+    [
+        ([1, ...], True),
+        ((1, (2, [...])), True),
+        ({"a": None}, True),
+        ({"a": [...]}, True),
+        ([{"a": {"b": ...}}], True),
+        ((None, None, 3), False),
+        ([], False),
+        ({}, False),
+        (0, False),
+        ("", False),
+        (np.zeros(3), False),
+    ],
+)
+def test_what_counts_as_blank(answer, blank):
+    assert is_blank(answer) is blank
+
+
+def test_to_array_accepts_what_holds_numbers(tf):
+    import keras
+
+    for value in (2, 2.5, True, [1, 2], ((1, 2), (3, 4)), np.float16(3), tf.constant([1.0])):
+        assert to_array(value).dtype.kind in "biuf"
+    assert to_array(tf.Variable([1, 2])).tolist() == [1, 2]
+    assert to_array(keras.Variable([1.0, 2.0])).tolist() == [1.0, 2.0]
+    assert to_array(tf.constant([1.5], tf.bfloat16)).astype(float).tolist() == [1.5]
+
+
+def test_to_array_explains_what_holds_none(tf):
+    import keras
+
+    symbolic = []
+    tf.function(symbolic.append).get_concrete_function(tf.constant(1.0))
+    for value in (symbolic[0], keras.Input((3,))):
+        with pytest.raises(Mistake, match="The mean is a symbolic tensor"):
+            to_array(value, "The mean")
+    for value in ("three", [1, "a"], [[1], [1, 2]], object(), {1}, iter([1]), 10**400, b"x"):
+        with pytest.raises(Mistake, match="expected numbers"):
+            to_array(value)
+    records = np.zeros(2, dtype=[("a", "f4"), ("b", "i4")])
+    with pytest.raises(Mistake, match="a NumPy array of shape"):
+        to_array(records)
+
+
+def test_to_array_refuses_to_fill_the_memory():
+    begun = time.process_time()
+    with pytest.raises(Mistake, match="numbers that fit in an array"):
+        to_array(range(10**12))
+    assert time.process_time() - begun < 1
+
+
+def test_expectations():
+    assert expect_shape([[1, 2]], (1, 2)).shape == (1, 2)
+    with pytest.raises(Mistake, match=r"The sum has the shape \(2,\); expected \(1, 2\)\."):
+        expect_shape([1, 2], (1, 2), "The sum")
+    assert expect_close([1.0, 2.0], np.array([1.0, 2.00001])) is None
+    with pytest.raises(Mistake, match=r"off by up to 0\.5\."):
+        expect_close([1.0, 2.0], [1.0, 2.5])
+    with pytest.raises(Mistake, match="NaN or infinity"):
+        expect_close([1.0, float("nan")], [1.0, 2.5])
+    with pytest.raises(Mistake, match="shape"):
+        expect_close(1.0, [1.0])
+
+
+def test_is_close_never_raises_and_never_broadcasts(recwarn):
+    assert is_close([1, 2], [1.00001, 2])
+    assert not is_close([1, 1], 1)
+    assert not is_close("one", 1)
+    assert not is_close(object(), object())
+    assert not is_close(float("nan"), float("nan"))
+    assert not is_close([1 + 1j], [1.0])  # the imaginary part counts
+    assert is_close(1.0, 1.05, tolerance=0.1)
+    assert not recwarn.list
+
+
+def test_call_needs_a_function():
+    with pytest.raises(Mistake, match="Expected a function, got 'text'"):
+        call("text")
+    with pytest.raises(NotAttempted):
+        call(lambda: None)
+    assert call(lambda *, key: key, key=4) == 4
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, "None"),
+        (True, "True"),
+        (3.5, "3.5"),
+        ("short", "'short'"),
+        ("x" * 60, "'" + "x" * 35 + "…'"),
+        (np.zeros((2, 3), "uint8"), "a NumPy array of shape (2, 3), uint8"),
+        ([1], "a list of 1 item"),
+        ((1, 2), "a tuple of 2 items"),
+        (dict, "the class dict"),
+        (double, "the function `double`"),
+        (lambda: 0, "a function"),
+        (10**5000, "an object of type int"),
+        (object(), "an object of type object"),
+    ],
+    ids=lambda part: type(part).__name__,
+)
+def test_describe(value, text):
+    assert describe(value) == text
+
+
+def test_describe_tensors(tf):
+    assert describe(tf.zeros((2, 3))) == "a EagerTensor of shape (2, 3), float32"
+
+
+def test_a_metaclass_cannot_hide_a_type():
+    class Meta(type):
+        @property
+        def __name__(cls):
+            raise RuntimeError("no")
+
+    class Thing(metaclass=Meta):
+        @property
+        def shape(self):
+            raise RuntimeError("no")
+
+    assert describe(Thing()) == "an object of type Thing"
+    assert judge(EXERCISE, Thing()).status == Verdict.NOT_YET
