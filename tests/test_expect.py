@@ -1,6 +1,8 @@
 """The words that checks are written with."""
 
 import time
+from array import array
+from collections import deque
 
 import numpy as np
 import pytest
@@ -78,6 +80,21 @@ def test_to_array_refuses_to_fill_the_memory():
     with pytest.raises(Mistake, match="numbers that fit in an array"):
         to_array(range(10**12))
     assert time.process_time() - begun < 1
+
+
+def test_to_array_does_not_ask_for_items_without_end():
+    class Nest:
+        def __len__(self):
+            return 3
+
+        def __getitem__(self, index):
+            return self
+
+    begun = time.process_time()
+    with pytest.raises(Mistake, match="an object of type Nest; expected numbers that fit"):
+        to_array(Nest())
+    assert time.process_time() - begun < 1
+    assert to_array(deque([1, 2])).tolist() == to_array(array("f", [1, 2])).tolist() == [1, 2]
 
 
 def test_expectations():

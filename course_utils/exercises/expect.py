@@ -3,7 +3,7 @@
 import functools
 import inspect
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -99,8 +99,11 @@ def to_array(value: Any, what: str = "The answer") -> np.ndarray:
     try:
         if hasattr(value, "numpy"):
             value = value.numpy()
-        elif isinstance(value, (list, tuple, str)) and len(value) > LONGEST_SEQUENCE:
-            raise ValueError("too long")
+        if isinstance(value, Sequence):
+            if len(value) > LONGEST_SEQUENCE:
+                raise ValueError("too long")
+        elif hasattr(value, "__getitem__") and not hasattr(value, "__array__"):
+            raise TypeError("NumPy would ask it for items, and each item for items, without end")
         array = np.asarray(value)
         if array.dtype.kind == "V":  # bfloat16 is of this kind; so are records, which fail here
             array.astype(np.float64)
