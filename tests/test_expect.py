@@ -153,7 +153,7 @@ def test_describe(value, text):
 
 
 def test_describe_tensors(tf):
-    assert describe(tf.zeros((2, 3))) == "a EagerTensor of shape (2, 3), float32"
+    assert describe(tf.zeros((2, 3))) == "an EagerTensor of shape (2, 3), float32"
 
 
 def test_a_metaclass_cannot_hide_a_type():

@@ -63,7 +63,23 @@ def test_containers_that_hold_themselves_are_judged():
 
 
 def test_not_a_function():
-    assert judge(EXERCISE, 7).message == ("Expected a function, got 7. Pass the function itself.")
+    assert judge(EXERCISE, 7).message == (
+        "Expected a function, got 7. Pass the function itself, without parentheses."
+    )
+
+
+def test_the_wrong_kind_is_refused_before_the_check_begins():
+    def check(answer):
+        raise AssertionError("the check has begun")
+
+    function = dataclasses.replace(EXERCISE, check=check)
+    asks_for_class = dataclasses.replace(function, reference=Verdict, answer="Model")
+    for answer in (7, "text", [double], Poison()):
+        assert "Expected a function, got" in judge(function, answer).message
+    for answer in (7, double, Poison()):
+        assert "Expected the class `Model` itself, got" in judge(asks_for_class, answer).message
+    for exercise, answer in ((function, double), (function, Verdict), (asks_for_class, Verdict)):
+        assert "the check has begun" in judge(exercise, answer).message
 
 
 @pytest.mark.parametrize("error", [SystemExit, KeyboardInterrupt, GeneratorExit, BaseException])

@@ -33,8 +33,7 @@ def call(function: Any, *args: Any, **kwargs: Any) -> Any:
         NotAttempted: it returns ``None`` or ``...``, as an unfinished function does.
         Mistake: it cannot be called, or it raises; the message quotes the line.
     """
-    if not callable(function):
-        fail(f"Expected a function, got {describe(function)}. Pass the function itself.")
+    expect_function(function)
     try:
         result = function(*args, **kwargs)
     except (Mistake, NotAttempted):  # from a part of the check that the answer calls
@@ -47,6 +46,15 @@ def call(function: Any, *args: Any, **kwargs: Any) -> Any:
             "Complete its body, and end it with `return`."
         )
     return result
+
+
+def expect_function(answer: Any) -> None:
+    """Check that an answer can be called."""
+    if not callable(answer):
+        fail(
+            f"Expected a function, got {describe(answer)}. "
+            "Pass the function itself, without parentheses."
+        )
 
 
 def is_blank(value: Any) -> bool:
@@ -165,7 +173,9 @@ def describe(value: Any) -> str:
             return f"a NumPy array of shape {value.shape}, {value.dtype}"
         if hasattr(value, "shape") and hasattr(value, "dtype"):
             dtype = getattr(value.dtype, "name", value.dtype)
-            return f"a {type_name(value)} of shape {tuple(value.shape)}, {dtype}"
+            name = type_name(value)
+            article = "an" if name[0] in "AEIOU" else "a"
+            return f"{article} {name} of shape {tuple(value.shape)}, {dtype}"
         if isinstance(value, (list, tuple, dict, set)):
             count = len(value)
             return f"a {type_name(value)} of {count} item{'' if count == 1 else 's'}"

@@ -14,7 +14,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from course_utils.exercises.errors import describe_exception, printable, text_of
-from course_utils.exercises.expect import Mistake, NotAttempted, describe, is_blank
+from course_utils.exercises.expect import (
+    Mistake,
+    NotAttempted,
+    describe,
+    expect_function,
+    fail,
+    is_blank,
+)
 from course_utils.exercises.sandbox import NoResult, TimeUp, run_bounded
 
 LONGEST_MESSAGE = 1_000  # characters
@@ -131,6 +138,7 @@ def judge(exercise: Exercise, answer: Any) -> Verdict:
         try:
             if is_blank(answer):
                 raise NotAttempted(f"Fill in `{exercise.answer}`, then run this cell.")
+            _expect_kind(exercise, answer)
             exercise.check(answer)
         except NotAttempted as reason:
             return Verdict(exercise.id, Verdict.NOT_ATTEMPTED, text_of(reason))
@@ -175,6 +183,15 @@ def find(exercise_id: str) -> Exercise:
             return exercise
     known = ", ".join(exercise.id for exercise in exercises)
     raise KeyError(f"There is no exercise {exercise_id}. Lesson {lesson} has {known}.")
+
+
+def _expect_kind(exercise: Exercise, answer: Any) -> None:
+    """Refuse what cannot be the answer, before a check builds or trains anything for it."""
+    if isinstance(exercise.reference, type):
+        if not issubclass(type(answer), type):
+            fail(f"Expected the class `{exercise.answer}` itself, got {describe(answer)}.")
+    elif callable(exercise.reference):
+        expect_function(answer)
 
 
 _hints_shown: dict[str, int] = {}

@@ -77,8 +77,6 @@ def written(answer, model, folder):
                 )
             raise
 
-    if not callable(answer):
-        fail(f"Expected a function, got {describe(answer)}. Pass the function itself.")
     your_call.__name__ = getattr(answer, "__name__", "your function")
     call(your_call, model, folder)
     if not (folder / "saved_model.pb").is_file():
