@@ -1,4 +1,4 @@
-"""What every pytest run of this project shares: variables, the choice of a lesson, the order.
+"""What every pytest run of this project shares: variables, the choice of a lesson, groups.
 
 pytest reads this file in the main process and in each of its workers, before any test module or
 any notebook kernel starts, so `make test`, `make refresh` and a plain
@@ -17,10 +17,22 @@ from tools.find_lesson import find_lesson
 from tools.settings import Problem
 
 SECONDS = "course/seconds"
+EXERCISES = "tests/test_exercises.py"
 
 
 def _file(nodeid: str) -> str:
     return nodeid.split("::", 1)[0]
+
+
+def group_of(nodeid: str) -> str:
+    """Return the name of the group to which a test belongs, which runs in one worker, in order.
+
+    A file is a group, such as the cells of a notebook; of the tests of all exercises, those of a
+    lesson are one.
+    """
+    file = _file(nodeid)
+    lesson = re.search(r"[\[-](\d\d)\.\d+[\]-]", nodeid) if file == EXERCISES else None
+    return f"{file} {lesson[1]}" if lesson else file
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -31,7 +43,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Set the variables, find the rules for outputs from any folder, the lesson, and the times.
 
-    A worker has the variables of the main process, which also tells it how long each file took
+    A worker has the variables of the main process, which also tells it how long each group took
     last time.
     """
     os.environ.update(environment())
@@ -54,10 +66,22 @@ def pytest_configure_node(node) -> None:
     node.workerinput["course_seconds"] = node.config._course_seconds
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Keep what belongs to the chosen lesson; start the longest files first.
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log):
+    """Give a worker a group at a time where ``--dist loadfile`` would give it a file."""
+    if config.getoption("dist") != "loadfile":
+        return None
+    from xdist.scheduler import LoadFileScheduling
 
-    So parallel workers end together. A file that was never timed counts as long when it is a
+    scheduler = LoadFileScheduling(config, log)
+    scheduler._split_scope = group_of  # what a scheduler of xdist is told its groups by
+    return scheduler
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Keep what belongs to the chosen lesson; start the longest groups first.
+
+    So parallel workers end together. A group that was never timed counts as long when it is a
     notebook and as short otherwise.
     """
     if config._course_lesson is not None:
@@ -66,9 +90,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = chosen
     seconds = config._course_seconds
 
-    def longest_first(item: pytest.Item) -> float:
-        name = _file(item.nodeid)
-        return -seconds.get(name, 60.0 if name.endswith(".ipynb") else 5.0)
+    def longest_first(item: pytest.Item) -> tuple[float, str]:
+        group = group_of(item.nodeid)
+        return -seconds.get(group, 60.0 if group.endswith(".ipynb") else 5.0), group
 
     items.sort(key=longest_first)
 
@@ -116,14 +140,14 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 
 class _Stopwatch:
-    """Adds up the seconds of each file and keeps them in pytest's cache."""
+    """Adds up the seconds of each group and keeps them in pytest's cache."""
 
     def __init__(self, config: pytest.Config) -> None:
         self.config = config
         self.seconds: dict[str, float] = defaultdict(float)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        self.seconds[_file(report.nodeid)] += report.duration
+        self.seconds[group_of(report.nodeid)] += report.duration
 
     def pytest_sessionfinish(self) -> None:
         if self.seconds:

@@ -1,6 +1,7 @@
-"""The conditions of a run: variables, workers, the choice of a lesson, the order of files."""
+"""The conditions of a run: variables, workers, the choice of a lesson, groups of tests."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -125,15 +126,48 @@ def test_a_lesson_that_is_not_there_is_named():
         conftest.lesson_number("99")
 
 
-def test_the_longest_files_start_first_and_unknown_notebooks_count_as_long():
+@pytest.mark.parametrize(
+    ("nodeid", "group"),
+    [
+        ("notebooks/05_gradient_tape.ipynb::Cell 3", "notebooks/05_gradient_tape.ipynb"),
+        ("tests/test_exercises.py::test_a_stub[05.1]", "tests/test_exercises.py 05"),
+        ("tests/test_exercises.py::test_junk[none-05.12]", "tests/test_exercises.py 05"),
+        ("tests/test_exercises.py::test_right[05.1-2-other]", "tests/test_exercises.py 05"),
+        ("tests/test_exercises.py::test_a_module[05]", "tests/test_exercises.py"),
+        ("tests/test_plots.py::test_a_bound[05.1]", "tests/test_plots.py"),
+    ],
+)
+def test_a_group_is_a_file_or_the_exercises_of_a_lesson(nodeid, group):
+    assert conftest.group_of(nodeid) == group
+
+
+def test_the_longest_groups_start_first_and_unknown_notebooks_count_as_long():
     names = [
         "tests/test_a.py::test_one",
-        "tests/test_slow.py::test_two",
+        "tests/test_exercises.py::test_two[03.1]",
+        "tests/test_exercises.py::test_two[05.1]",
         "notebooks/02_new.ipynb::Cell 0",
+        "tests/test_exercises.py::test_three[03.1]",
         "notebooks/02_new.ipynb::Cell 1",
+        "tests/test_exercises.py::test_three[05.1]",
         "tests/test_a.py::test_three",
     ]
     items = [item(name) for name in names]
-    config = SimpleNamespace(_course_seconds={"tests/test_slow.py": 90.0}, _course_lesson=None)
+    seconds = {"tests/test_exercises.py 05": 90.0}
+    config = SimpleNamespace(_course_seconds=seconds, _course_lesson=None)
     conftest.pytest_collection_modifyitems(config, items)
-    assert [item.nodeid for item in items] == [names[at] for at in (1, 2, 3, 0, 4)]
+    assert [item.nodeid for item in items] == [names[at] for at in (2, 6, 3, 5, 0, 7, 1, 4)]
+
+
+def test_two_workers_share_the_exercises_by_lesson():
+    command = [sys.executable, "-m", "pytest", "-v", "-p", "no:cacheprovider", "-k", "hint"]
+    command += [*conditions.comparison_options(workers=2), "tests/test_exercises.py"]
+    environment = {name: value for name, value in os.environ.items() if "PYTEST" not in name}
+    done = subprocess.run(
+        command, cwd=conditions.ROOT, env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    ran = re.findall(r"\[(gw\d)\].* PASSED \S+\[(\d\d)\.\d+\]", done.stdout)
+    workers = {lesson: {worker for worker, other in ran if other == lesson} for _, lesson in ran}
+    assert len(workers) > 2 and all(len(found) == 1 for found in workers.values())
+    assert len({worker for worker, _ in ran}) == 2

@@ -65,8 +65,8 @@ def count_workers(*, cores: Optional[int] = None, gpu: Optional[bool] = None) ->
 def comparison_options(workers: int, *, lax: bool = False) -> List[str]:
     """Return the options of pytest beside those that pyproject.toml holds.
 
-    A notebook's cells stay in one process and in order; conftest.py starts the longest files
-    first.
+    A notebook's cells stay in one process and in order; conftest.py shares out the
+    exercises by lesson, and starts the longest files first.
     """
     options = ["--nbval-lax" if lax else "--nbval", "--doctest-modules"]
     return [*options, "-n", str(workers), "--dist", "loadfile", "--no-loadscope-reorder"]
