@@ -1,5 +1,6 @@
 """The words that checks are written with."""
 
+import contextlib
 import time
 from array import array
 from collections import deque
@@ -15,8 +16,10 @@ from course_utils.exercises.expect import (
     describe,
     expect_close,
     expect_shape,
+    fail,
     is_blank,
     is_close,
+    lent,
     to_array,
 )
 from course_utils.exercises.judging import Verdict, judge
@@ -169,3 +172,47 @@ def test_a_metaclass_cannot_hide_a_type():
 
     assert describe(Thing()) == "an object of type Thing"
     assert judge(EXERCISE, Thing()).status == Verdict.NOT_YET
+
+
+def test_a_lent_model_is_made_anew_only_when_it_was_changed(tf):
+    import keras
+
+    made = []
+
+    @lent
+    def model():
+        """Return a model."""
+        layers = [keras.Input((2,)), keras.layers.Dense(3), keras.layers.Dense(1)]
+        made.append(keras.Sequential(layers))
+        made[-1](np.ones((1, 2)))
+        return made[-1]
+
+    def is_new_after(change):
+        count = len(made)
+        with contextlib.suppress(Mistake), model() as lent_out:
+            change(lent_out)
+        with model():
+            pass
+        return len(made) - count
+
+    def fit(model):
+        model.compile("sgd", "mse")
+        model.fit(np.ones((2, 2)), np.ones((2, 1)), verbose=0)
+
+    with model() as first:
+        assert first is made[0]
+    assert is_new_after(lambda model: None) == 0
+    assert is_new_after(lambda model: model(np.ones((1, 2)))) == 0
+    assert is_new_after(lambda model: fail("No.")) == 0
+    for change in (
+        lambda model: model.weights[0].assign_add(model.weights[0]),
+        lambda model: setattr(model.layers[0], "trainable", False),
+        lambda model: model.compile("sgd", "mse"),
+        lambda model: model.pop(),
+        lambda model: setattr(model, "memory", [1]),
+        fit,
+    ):
+        assert is_new_after(change) == 1
+    assert model.__doc__ == "Return a model."
+    with model() as one, model() as other:
+        assert one is not other

@@ -145,13 +145,13 @@ GOOD = {
 
 
 def test_the_reference_total_is_what_evaluate_reports():
-    model = lesson_18.regularised_model()
     weights = {"reposts": 1.0, "likes": 0.2}
-    model.compile("sgd", loss={"reposts": "mse", "likes": "mse"}, loss_weights=weights)
     x = RNG.normal(size=(20, 5)).astype("float32")
     targets = {name: RNG.normal(size=20).astype("float32") for name in weights}
-    reported = model.evaluate(x, targets, verbose=0, return_dict=True, batch_size=20)["loss"]
-    assert lesson_18.total_loss(model, x, targets, weights) == pytest.approx(reported, rel=1e-4)
+    with lesson_18.regularised_model() as model:
+        model.compile("sgd", loss={"reposts": "mse", "likes": "mse"}, loss_weights=weights)
+        reported = model.evaluate(x, targets, verbose=0, return_dict=True, batch_size=20)["loss"]
+        assert lesson_18.total_loss(model, x, targets, weights) == pytest.approx(reported, rel=1e-4)
 
 
 def test_the_reference_weights_train_without_nan():

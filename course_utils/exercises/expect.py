@@ -1,9 +1,11 @@
 """What a check is written with: call the answer, look at what it returns, say what is wrong."""
 
+import contextlib
 import functools
 import inspect
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
@@ -190,6 +192,51 @@ def describe(value: Any) -> str:
 
 
 # ---------------------------------------------------------------- classes, layers and models
+
+
+def lent(make: Callable[[], Any]) -> Callable[[], AbstractContextManager[Any]]:
+    """Turn a function that makes a Keras model into one that lends it to an answer.
+
+    A model that comes back as it was given out serves the next answer, too, so that only answers
+    that do something with it wait for it to be made::
+
+        @lent
+        def trained_model():
+            ...
+
+        with trained_model() as model:
+            call(answer, model)
+
+    What counts is what its attributes are, also those that lists hold, and the values of its
+    weights and of its optimizer's.
+    """
+    kept = []
+
+    @contextlib.contextmanager
+    def lend() -> Iterator[Any]:
+        model = kept.pop() if kept else make()
+        parts, values = _parts(model), _values(model)
+        try:
+            yield model
+        finally:
+            if list(map(id, parts)) == list(map(id, _parts(model))) and values == _values(model):
+                kept.append(model)
+
+    return functools.wraps(make)(lend)
+
+
+def _parts(model: Any) -> list[Any]:
+    """Return the objects that a model consists of and is trained by."""
+    held = list(vars(model).values())
+    listed = [item for value in held if isinstance(value, (list, tuple)) for item in value]
+    return [*held, *listed, *model.weights]
+
+
+def _values(model: Any) -> list[Any]:
+    """Return what may change in the variables of a model."""
+    optimizer = getattr(model, "optimizer", None)
+    variables = [*model.weights, *(optimizer.variables if optimizer else ())]
+    return [(variable.trainable, variable.numpy().tobytes()) for variable in variables]
 
 
 def random_batch(*shape: int, seed: int = 0) -> np.ndarray:

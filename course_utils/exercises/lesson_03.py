@@ -1,5 +1,7 @@
 """Exercises of lesson 03, eager and graph execution."""
 
+import functools
+
 from course_utils.exercises.expect import (
     Mistake,
     call,
@@ -203,6 +205,11 @@ def fast(x):
     return x
 
 
+@functools.cache
+def expected_of_fast():
+    return slow(tf.constant([0.5, -2.0, 1.0])).numpy()
+
+
 def check_fast(answer):
     x = tf.constant([0.5, -2.0, 1.0])
     try:
@@ -214,7 +221,7 @@ def check_fast(answer):
                 "symbolic and have none. Stay with tensors from the first line to the last."
             )
         raise
-    expect_close(result, slow(x), "What it returns for [0.5, -2, 1]")
+    expect_close(result, expected_of_fast(), "What it returns for [0.5, -2, 1]")
     if isinstance(answer, tf.types.experimental.ConcreteFunction):
         graph = answer.graph.as_graph_def()
     elif hasattr(answer, "get_concrete_function"):

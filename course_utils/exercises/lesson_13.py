@@ -4,7 +4,15 @@ import math
 
 import numpy as np
 
-from course_utils.exercises.expect import NotAttempted, call, describe, expect_shape, fail, is_close
+from course_utils.exercises.expect import (
+    NotAttempted,
+    call,
+    describe,
+    expect_shape,
+    fail,
+    is_close,
+    lent,
+)
 from course_utils.exercises.judging import Exercise, Wrong
 from course_utils.session import import_tensorflow
 
@@ -727,37 +735,39 @@ class _Counter(layers.Layer):
         return inputs
 
 
-def fitted_model(*, counter):
-    """Return a model that has been trained with all of its layers, and data for it."""
+def head_data():
+    """Return 32 images of six numbers, and labels from 0 to 2."""
     rng = np.random.default_rng(94)
-    images = rng.normal(size=(32, 6)).astype("float32")
-    labels = rng.integers(0, 3, 32)
-    parts = [keras.Input((6,)), layers.Dense(5, name="base"), layers.BatchNormalization(name="bn")]
-    parts += [_Counter(name="counter")] if counter else []
-    parts += [layers.Dropout(0.1, name="dropout"), layers.Dense(3, name="head")]
-    model = keras.Sequential(parts)
+    return rng.normal(size=(32, 6)).astype("float32"), rng.integers(0, 3, 32)
+
+
+@lent
+def fitted_model():
+    """Return a model that has been trained with all of its layers."""
+    model = keras.Sequential(
+        [
+            keras.Input((6,)),
+            layers.Dense(5, name="base"),
+            layers.BatchNormalization(name="bn"),
+            _Counter(name="counter"),
+            layers.Dropout(0.1, name="dropout"),
+            layers.Dense(3, name="head"),
+        ]
+    )
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(keras.optimizers.SGD(0.1), loss)
-    model.fit(images, labels, epochs=1, verbose=0)
-    return model, images, labels
+    model.fit(*head_data(), epochs=1, verbose=0)
+    return model
 
 
 def check_head(answer):
-    check_training(answer)
-    model, images, labels = fitted_model(counter=True)
-    report = call(answer, model, images, labels)
-    if isinstance(report, dict) and not report.get("counter", True):
-        fail(
-            "A layer with a count in a weight that is not trainable was passed. The count moved, "
-            "and the report says that it did not: it tells what was meant to move. Compare all "
-            "values, trained or not, with what they were."
-        )
+    with fitted_model() as model:
+        judge_head(answer, model)
 
 
-def check_training(answer):
-    model, images, labels = fitted_model(counter=False)
+def judge_head(answer, model):
     before = {layer.name: layer.get_weights() for layer in model.layers}
-    report = call(answer, model, images, labels)
+    report = call(answer, model, *head_data())
     moved = {
         layer.name: any(
             not np.array_equal(old, new)
@@ -783,15 +793,21 @@ def check_training(answer):
     if set(report) != set(moved):
         fail(
             "The report must have the names of exactly the layers that have weights: here "
-            "`base`, `bn` and `head`."
+            "`base`, `bn`, `counter` and `head`."
         )
     if not any(report.values()):
         fail(
-            "Only the head moved, as it should, and the report says that nothing did. Does what "
+            "The head moved, as it should, and the report says that nothing did. Does what "
             "you kept from before training change along with the weights?"
         )
+    if not report["counter"]:
+        fail(
+            "The layer `counter` has a count in a weight that is not trainable. The count moved, "
+            "and the report says that it did not: it tells what was meant to move. Compare all "
+            "values, trained or not, with what they were."
+        )
     if {name: bool(value) for name, value in report.items()} != moved:
-        fail("Only the head moved, and the report says otherwise.")
+        fail("Only the head and the count moved, and the report says otherwise.")
 
 
 def head_without_compile(model, images, labels):

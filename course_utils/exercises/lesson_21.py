@@ -4,7 +4,15 @@ import graphlib
 
 import numpy as np
 
-from course_utils.exercises.expect import call, describe, expect_shape, fail, is_close, to_array
+from course_utils.exercises.expect import (
+    call,
+    describe,
+    expect_shape,
+    fail,
+    is_close,
+    lent,
+    to_array,
+)
 from course_utils.exercises.judging import Exercise, Wrong
 from course_utils.session import import_tensorflow
 
@@ -405,11 +413,15 @@ def _loss():
     return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 
 
-def trained_model():
-    """Return a model of two layers, "encoder" and "head", that has been fitted, and its data."""
+def head_data():
+    """Return 64 images of 8 x 8 pixels, and labels from 0 to 2."""
     rng = np.random.default_rng(133)
-    images = rng.normal(size=(64, 8, 8, 1)).astype("float32")
-    labels = rng.integers(0, 3, size=64)
+    return rng.normal(size=(64, 8, 8, 1)).astype("float32"), rng.integers(0, 3, size=64)
+
+
+@lent
+def trained_model():
+    """Return a model of two layers, "encoder" and "head", that has been fitted."""
     start = keras.Input((8, 8, 1))
     x = layers.Conv2D(4, 3)(start)
     x = layers.BatchNormalization()(x)
@@ -418,8 +430,8 @@ def trained_model():
     picture = keras.Input((8, 8, 1))
     model = keras.Model(picture, layers.Dense(3, name="head")(encoder(picture)))
     model.compile(keras.optimizers.SGD(0.1), _loss())
-    model.fit(images, labels, batch_size=16, verbose=0)
-    return model, images, labels
+    model.fit(*head_data(), batch_size=16, verbose=0)
+    return model
 
 
 def _moved(weights, before):
@@ -431,7 +443,12 @@ def _moved(weights, before):
 
 
 def check_train_head(answer):
-    model, images, labels = trained_model()
+    with trained_model() as model:
+        judge_train_head(answer, model)
+
+
+def judge_train_head(answer, model):
+    images, labels = head_data()
     encoder, head = model.get_layer("encoder"), model.get_layer("head")
     old_encoder, old_head = encoder.get_weights(), head.get_weights()
     fit, moved_in_fit = model.fit, []
@@ -446,7 +463,7 @@ def check_train_head(answer):
     try:
         result = call(answer, model, images, labels)
     finally:
-        model.fit = fit
+        del model.fit
     if result is not model:
         fail(f"It returns {describe(result)}. Return the model that was passed in, trained.")
     moved = _moved(encoder.weights, old_encoder)

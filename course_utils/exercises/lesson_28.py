@@ -10,6 +10,7 @@ from course_utils.exercises.expect import (
     describe,
     fail,
     is_close,
+    lent,
     random_batch,
     to_array,
     without_warnings,
@@ -476,7 +477,8 @@ def rewired(tower, order):
 ORDERS = ([0, 1, 2], [0, 2], [1, 2], [2, 0, 1], [], [1, 0])
 
 
-def make_tower():
+@lent
+def small_tower():
     """Return a small tower in which each unit does something of its own."""
     tower = Tower(8, shortcuts=True, batch_norm=True, filters=4)
     tower(np.zeros((1, 14, 14, 1), np.float32))
@@ -505,7 +507,12 @@ def logits(model, x):
 
 @without_warnings
 def check_rewired(answer):
-    tower, x = make_tower(), random_batch(5, 14, 14, 1, seed=3)
+    with small_tower() as tower:
+        judge_rewired(answer, tower)
+
+
+def judge_rewired(answer, tower):
+    x = random_batch(5, 14, 14, 1, seed=3)
     units, values = list(tower.units), [weight.numpy() for weight in tower.weights]
     models = []
     for order in ORDERS:
