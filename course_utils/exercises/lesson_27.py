@@ -1,5 +1,6 @@
 """Exercises of lesson 27, A ResNet from scratch."""
 
+import functools
 import itertools
 
 import numpy as np
@@ -50,11 +51,17 @@ def randomise(layer, seed=1):
         weight.assign(value)
 
 
+@functools.lru_cache(maxsize=1)
+def model_of(layer, shape):
+    """Return a model of one layer, for inputs of a shape."""
+    inputs = keras.Input(shape)
+    return keras.Model(inputs, layer(inputs))
+
+
 def in_mode(layer, x, training):
     """Return what a layer gives in a mode, with its moving averages left as they are."""
     before = [weight.numpy() for weight in layer.non_trainable_weights]
-    inputs = keras.Input(x.shape[1:])
-    result = keras.Model(inputs, layer(inputs))(x, training=training).numpy()
+    result = model_of(layer, x.shape[1:])(x, training=training).numpy()
     moved = any(
         not np.array_equal(old, new.numpy())
         for old, new in zip(before, layer.non_trainable_weights, strict=True)
