@@ -1,11 +1,8 @@
 """Blocks have the shapes of the papers, their cost is that of the papers, and errors say why."""
 
-import doctest
-
 import numpy as np
 import pytest
 
-from course_utils.builders import blocks
 from course_utils.builders.blocks import (
     block_multiplications,
     conv_unit,
@@ -49,11 +46,6 @@ def model_of(block, *args, shape=(9, 8, 3), **settings):
 
 def images(*shape):
     return np.random.default_rng(1).normal(size=shape).astype("float32")
-
-
-def test_doctests():
-    result = doctest.testmod(blocks)
-    assert result.attempted >= 1 and result.failed == 0
 
 
 # ---------------------------------------------------------------- blocks

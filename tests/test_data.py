@@ -1,7 +1,6 @@
 """The data files, their loaders, and the script that rebuilds the digits."""
 
 import csv
-import doctest
 import gzip
 import hashlib
 import importlib.util
@@ -45,12 +44,6 @@ def import_copy(folder, *, installed=False, digits=True):
 
 
 # --- loading --------------------------------------------------------------------------------
-
-
-def test_doctests():
-    results = doctest.testmod(data)
-    assert results.attempted >= 5
-    assert results.failed == 0
 
 
 def test_split_is_stratified_and_typed():

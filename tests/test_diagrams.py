@@ -1,6 +1,5 @@
 """Diagrams: what they say, that they repeat, and that they can be read."""
 
-import doctest
 import hashlib
 import io
 import os
@@ -136,12 +135,6 @@ def pixels_of(png):
 
 
 # --- drawing ----------------------------------------------------------------------------------
-
-
-def test_doctests():
-    results = doctest.testmod(diagrams)
-    assert results.attempted >= 2
-    assert results.failed == 0
 
 
 def test_text_lists_nodes_and_edges():

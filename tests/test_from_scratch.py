@@ -1,12 +1,10 @@
 """The network from scratch gives Keras' numbers, and says what is wrong with what it is given."""
 
-import doctest
 import math
 
 import numpy as np
 import pytest
 
-from course_utils.builders import from_scratch
 from course_utils.builders.from_scratch import (
     Adam,
     BatchGenerator,
@@ -56,11 +54,6 @@ RULES = {
         0.01,
     ),
 }
-
-
-def test_doctests():
-    result = doctest.testmod(from_scratch)
-    assert result.attempted >= 8 and result.failed == 0
 
 
 # ---------------------------------------------------------------- the same numbers as Keras

@@ -1,13 +1,11 @@
 """Gradients by differences: right values, right shapes, and readable refusals."""
 
-import doctest
 import math
 
 import numpy as np
 import pytest
 
 from course_utils.session import import_tensorflow
-from course_utils.training import gradients
 from course_utils.training.gradients import STEPS, check_gradient, numeric_gradient
 
 tf = import_tensorflow()
@@ -19,11 +17,6 @@ def wave(x):
 
 def slope_of_wave(x):
     return np.sin(x) + x * np.cos(x)
-
-
-def test_doctests_hold():
-    results = doctest.testmod(gradients)
-    assert results.attempted >= 2 and results.failed == 0
 
 
 # ---------------------------------------------------------------- numeric_gradient

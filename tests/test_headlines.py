@@ -1,11 +1,8 @@
 """The headline model: what goes in, what comes out, and what is refused."""
 
-import doctest
-
 import numpy as np
 import pytest
 
-from course_utils.builders import headlines
 from course_utils.builders.headlines import (
     LESSON_SIZE,
     PUBLISHED_SIZE,
@@ -28,11 +25,6 @@ INPUTS = {
 
 def answers(model, **changed):
     return {name: value.numpy() for name, value in model(INPUTS | changed).items()}
-
-
-def test_doctests():
-    results = doctest.testmod(headlines)
-    assert results.attempted >= 1 and results.failed == 0
 
 
 def test_lesson_size_fits_the_data():

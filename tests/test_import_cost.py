@@ -86,8 +86,9 @@ def test_the_package_itself_loads_nothing():
 
 
 @pytest.mark.parametrize("module", [name for name in MODULES if name not in NEED_TENSORFLOW])
-def test_parts_that_need_no_tensorflow_do_not_load_it(module):
-    assert not tops(loaded_by(f"import {module}")) & set(HEAVY)
+def test_parts_that_need_no_tensorflow_load_neither_it_nor_pyplot(module):
+    loaded = loaded_by(f"import {module}")
+    assert not tops(loaded) & set(HEAVY) and "matplotlib.pyplot" not in loaded
 
 
 @pytest.mark.parametrize("module", ["session", "setup_check", "diagrams", "lessons"])

@@ -1,11 +1,8 @@
 """The builders make the networks that they promise, and say what is wrong with an argument."""
 
-import doctest
-
 import numpy as np
 import pytest
 
-from course_utils.builders import models
 from course_utils.builders.from_scratch import NaiveDense, NaiveSequential
 from course_utils.builders.models import build_cnn, build_mlp
 from course_utils.session import import_tensorflow
@@ -25,11 +22,6 @@ def images_for(model, count=5):
 
 def names_of(model):
     return [layer.name for layer in model.layers]
-
-
-def test_doctests():
-    result = doctest.testmod(models)
-    assert result.attempted >= 2 and result.failed == 0
 
 
 def test_parameters_by_hand():

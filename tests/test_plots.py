@@ -1,7 +1,6 @@
 """The figures of the course: what they draw, what they refuse, and how a notebook shows them."""
 
 import base64
-import doctest
 import io
 import itertools
 from pathlib import Path
@@ -10,7 +9,6 @@ import matplotlib
 import nbformat
 import numpy as np
 import pytest
-from fresh_process import run_python
 from matplotlib.colors import to_hex, to_rgb
 from nbclient import NotebookClient
 from PIL import Image
@@ -44,21 +42,6 @@ def curves(figure):
 
 def names(figure):
     return [text.get_text().replace("\n", " ") for text in figure.axes[0].texts if text.get_text()]
-
-
-def test_doctests():
-    results = doctest.testmod(plots)
-    assert results.attempted >= 8
-    assert results.failed == 0
-
-
-def test_import_is_light():
-    code = (
-        "import sys, course_utils.plots; "
-        "print([m for m in ('tensorflow', 'keras', 'matplotlib.pyplot') if m in sys.modules])"
-    )
-    done = run_python(code)
-    assert done.stdout == "[]\n"
 
 
 # --- the style ------------------------------------------------------------------------------

@@ -1,7 +1,5 @@
 """The ResNet and the plain network compute what they say, train, and can be saved."""
 
-import doctest
-
 import numpy as np
 import pytest
 from fresh_process import run_python
@@ -42,11 +40,6 @@ def digits(train=96, test=40):
 @pytest.fixture
 def few_digits(monkeypatch):
     monkeypatch.setattr(resnet, "load_digits", lambda *, full=False: digits())
-
-
-def test_doctests():
-    result = doctest.testmod(resnet)
-    assert result.attempted >= 9 and result.failed == 0
 
 
 # --- what is computed -----------------------------------------------------------------------

@@ -1,7 +1,5 @@
 """Pairs, encoders, siamese networks and the calls of a layer."""
 
-import doctest
-
 import numpy as np
 import pytest
 
@@ -12,13 +10,6 @@ from course_utils.session import import_tensorflow
 tf = import_tensorflow()
 import keras  # noqa: E402
 from keras import layers  # noqa: E402
-
-
-def test_doctests():
-    results = doctest.testmod(sharing)
-    assert results.attempted >= 1
-    assert results.failed == 0
-
 
 # ---------------------------------------------------------------- pairs of digits
 

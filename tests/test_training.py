@@ -1,14 +1,12 @@
 """The course's loop learns what ``fit`` learns, resumes exactly, and says what is wrong."""
 
 import contextlib
-import doctest
 import io
 
 import numpy as np
 import pytest
 
 from course_utils.session import import_tensorflow, seed_everything
-from course_utils.training import loop as training
 from course_utils.training.loop import TrainingLoop, make_batches
 
 tf = import_tensorflow()
@@ -54,11 +52,6 @@ def assert_same_weights(model, other, tolerance=1e-5):
 
 def labels_of(batches):
     return np.concatenate([labels for _, labels in batches])
-
-
-def test_doctests():
-    result = doctest.testmod(training)
-    assert result.attempted >= 2 and result.failed == 0
 
 
 # ---------------------------------------------------------------- batches

@@ -1,6 +1,5 @@
 """Pictures, clips and questions hold what they say, and the builders build it or say why not."""
 
-import doctest
 from collections import Counter
 
 import numpy as np
@@ -354,8 +353,3 @@ REFUSED = [
 def test_impossible_arguments_are_refused_by_name(attempt, error, words_of_it):
     with pytest.raises(error, match=words_of_it):
         attempt()
-
-
-def test_examples_of_the_docstrings_hold():
-    results = doctest.testmod(vq)
-    assert results.attempted > 0 and results.failed == 0

@@ -1,12 +1,9 @@
 """Wide and deep is one network in two spellings, can be saved, and says what is wrong."""
 
-import doctest
-
 import numpy as np
 import pytest
 from fresh_process import run_python
 
-from course_utils.builders import wide_deep
 from course_utils.builders.wide_deep import WideAndDeep, build_wide_deep
 from course_utils.session import import_tensorflow
 
@@ -35,11 +32,6 @@ def twins(**options):
     model(batch())
     graph.set_weights(model.get_weights())
     return model, graph
-
-
-def test_doctests():
-    result = doctest.testmod(wide_deep)
-    assert result.attempted >= 4 and result.failed == 0
 
 
 @OPTIONS
