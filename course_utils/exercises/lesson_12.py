@@ -530,28 +530,26 @@ def a_small_model(*, units=3, name="small"):
 
 
 def pairs_of_models():
-    """Return (what it is, first, second, numbers shared) for several pairs of models."""
+    """Yield (what it is, first, second, numbers shared) for several pairs of models."""
     model = a_small_model()
     shake(model, 3)
+    part = keras.Model(model.input, model.get_layer("norm").output, name="part")
+    yield "a model and a view of its first part", model, part, part.count_params()
+    yield "two models whose layers have the same names", model, a_small_model(), 0
     copy = keras.models.clone_model(model)
     copy.set_weights(model.get_weights())
-    part = keras.Model(model.input, model.get_layer("norm").output, name="part")
+    yield "a model and its clone with the weights copied", model, copy, 0
     inputs = keras.Input((4,), name="row")
     outer = keras.Model(inputs, layers.Dense(5, name="more")(model(inputs)), name="outer")
+    total = model.count_params()
+    yield "a model and a larger one that calls it", model, outer, total
+    yield "a larger model and the one that it calls", outer, model, total
     twice = keras.Model(inputs, layers.Add()([model(inputs), model(-inputs)]), name="twice")
+    yield "a model and one that calls it twice", model, twice, total
     x = layers.Dense(3, name="own")(inputs)
     one_layer = keras.Model(inputs, model.get_layer("last")(x), name="one_layer")
-    total = model.count_params()
-    return [
-        ("a model and a view of its first part", model, part, part.count_params()),
-        ("two models whose layers have the same names", model, a_small_model(), 0),
-        ("a model and its clone with the weights copied", model, copy, 0),
-        ("a model and a larger one that calls it", model, outer, total),
-        ("a larger model and the one that it calls", outer, model, total),
-        ("a model and one that calls it twice", model, twice, total),
-        ("two models with one layer in common", model, one_layer, 3 * 2 + 2),
-        ("a model and itself", model, model, total),
-    ]
+    yield "two models with one layer in common", model, one_layer, 3 * 2 + 2
+    yield "a model and itself", model, model, total
 
 
 def shared_by(method, first, second):

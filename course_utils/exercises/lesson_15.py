@@ -1,5 +1,6 @@
 """Exercises of lesson 15, Training loops by hand."""
 
+import functools
 import math
 
 import numpy as np
@@ -507,7 +508,7 @@ def small_model():
 
 
 def run_loop(loop, **parts):
-    """Run a loop on the small problem; return the model, its history and the optimiser's steps."""
+    """Run a loop on the small problem; return the weights, its history and the optimiser's steps."""
     import keras
 
     model, optimizer = small_model(), keras.optimizers.SGD(0.1)
@@ -519,7 +520,13 @@ def run_loop(loop, **parts):
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     metric = keras.metrics.SparseCategoricalAccuracy()
     history = loop(model, optimizer, loss, metric, batches, EPOCHS)
-    return model, history, int(optimizer.iterations)
+    return model.get_weights(), history, int(optimizer.iterations)
+
+
+@functools.cache
+def run_variant(**settings):
+    """Run a loop of train_variant with these settings; return the weights and its history."""
+    return run_loop(train_variant(**settings))[:2]
 
 
 def train_variant(*, training=True, losses=True, reset="epoch"):
@@ -556,42 +563,37 @@ def train_variant(*, training=True, losses=True, reset="epoch"):
 
 
 def check_mended_loop(answer):
-    def same(model, other):
-        pairs = zip(model.get_weights(), other.get_weights(), strict=True)
+    def same(weights, **settings):
+        pairs = zip(weights, run_variant(**settings)[0], strict=True)
         return all(is_close(ours, theirs, tolerance=1e-3) for ours, theirs in pairs)
 
     def attempt(*parts):
         return call(answer, *parts)
 
-    model, history, steps = run_loop(attempt)
+    weights, history, steps = run_loop(attempt)
     if steps != 3 * EPOCHS:
         fail(
             f"The optimiser took {steps} steps in {EPOCHS} epochs of 3 batches; expected "
             f"{3 * EPOCHS}. The number of steps was right before: do not change the loops."
         )
-    right_model, right_history, _ = run_loop(train_variant())
-    if not same(model, right_model):
-        no_flag, _, _ = run_loop(train_variant(training=False))
-        no_losses, _, _ = run_loop(train_variant(losses=False))
-        neither, _, _ = run_loop(train_variant(training=False, losses=False))
-        if same(model, neither):
+    if not same(weights):
+        if same(weights, training=False, losses=False):
             fail(
                 "Two bugs change the weights, and both are still there. Compare the two lines "
                 "inside the tape with the lesson's training step."
             )
-        if same(model, no_flag):
+        if same(weights, training=False):
             fail(
                 "The batch normalisation of the model still works as at inference: its moving "
                 "averages never move. How does a layer know that it is being trained?"
             )
-        if same(model, no_losses):
+        if same(weights, losses=False):
             fail(
                 "The weight decay of the model still has no effect: its share of the loss does not "
                 "reach the gradients. Where does a model keep it, and where must it be added so "
                 "that the tape sees it?"
             )
-        doubled, _, _ = run_loop(train_variant(losses="twice"))
-        if same(model, doubled):
+        if same(weights, losses="twice"):
             fail("The weight decay counts double. Add the model's losses once.")
         fail(
             "The weights at the end are not those of a right loop. Change the loop at the three "
@@ -600,16 +602,18 @@ def check_mended_loop(answer):
     if isinstance(history, list | tuple) and len(history) != EPOCHS:
         fail(f"Expected a list of {EPOCHS} numbers, one an epoch, got {describe(history)}.")
     values = expect_shape(history, (EPOCHS,), "The history")
-    if is_close(values, right_history, tolerance=1e-3):
+
+    def reported_by(**settings):
+        return is_close(values, run_variant(**settings)[1], tolerance=1e-3)
+
+    if reported_by():
         return
-    _, forgetful, _ = run_loop(train_variant(reset="never"))
-    if is_close(values, forgetful, tolerance=1e-3):
+    if reported_by(reset="never"):
         fail(
             "The weights are right. The reported accuracy of an epoch still holds the epochs "
             "before it."
         )
-    _, of_last_batch, _ = run_loop(train_variant(reset="batch"))
-    if is_close(values, of_last_batch, tolerance=1e-3):
+    if reported_by(reset="batch"):
         fail(
             "The weights are right. The reported accuracy is that of the last batch of each epoch: "
             "the metric starts again too often."
