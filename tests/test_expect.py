@@ -210,6 +210,7 @@ def test_a_lent_model_is_made_anew_only_when_it_was_changed(tf):
         lambda model: model.compile("sgd", "mse"),
         lambda model: model.pop(),
         lambda model: setattr(model, "memory", [1]),
+        lambda model: model.layers[0](keras.Input((2,))),
         fit,
     ):
         assert is_new_after(change) == 1

@@ -207,8 +207,8 @@ def lent(make: Callable[[], Any]) -> Callable[[], AbstractContextManager[Any]]:
         with trained_model() as model:
             call(answer, model)
 
-    What counts is what its attributes are, also those that lists hold, and the values of its
-    weights and of its optimizer's.
+    What counts is what its attributes and those of its layers are, also what lists among them hold,
+    and the values of its weights and of its optimizer's.
     """
     kept = []
 
@@ -227,7 +227,7 @@ def lent(make: Callable[[], Any]) -> Callable[[], AbstractContextManager[Any]]:
 
 def _parts(model: Any) -> list[Any]:
     """Return the objects that a model consists of and is trained by."""
-    held = list(vars(model).values())
+    held = [value for layer in model._flatten_layers() for value in vars(layer).values()]
     listed = [item for value in held if isinstance(value, (list, tuple)) for item in value]
     return [*held, *listed, *model.weights]
 

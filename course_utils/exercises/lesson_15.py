@@ -508,7 +508,7 @@ def small_model():
 
 
 def run_loop(loop, **parts):
-    """Run a loop on the small problem; return the weights, its history and the optimiser's steps."""
+    """Run a loop on the small problem; return weights, history and the optimiser's steps."""
     import keras
 
     model, optimizer = small_model(), keras.optimizers.SGD(0.1)
