@@ -47,9 +47,9 @@ def pytest_configure(config: pytest.Config) -> None:
     last time.
     """
     os.environ.update(environment())
+    config._course_lesson = lesson_number(config.getoption("--lesson"))
     rules = config.option.nbval_sanitize_with
     config.option.nbval_sanitize_with = str(config.rootpath / rules)
-    config._course_lesson = lesson_number(config.getoption("--lesson"))
     workerinput = getattr(config, "workerinput", None)
     if workerinput is not None:
         config._course_seconds = workerinput["course_seconds"]
