@@ -1,6 +1,7 @@
 """Exercises of lesson 32, Export."""
 
 import collections
+import functools
 import inspect
 import tempfile
 from pathlib import Path
@@ -15,6 +16,7 @@ from course_utils.exercises.expect import (
     expect_shape,
     fail,
     is_close,
+    lent,
     to_array,
 )
 from course_utils.exercises.judging import Exercise, Wrong
@@ -41,12 +43,18 @@ class Reader(keras.Model):
         return self.logits(x)
 
 
-def new_reader():
-    """Return a model that has been called on three images, its weights, and real pixels."""
+@functools.cache
+def seven_digits():
+    """Return the pixels of seven real digits, uint8 of shape (7, 28, 28)."""
+    return load_digits()[1][0][:7]
+
+
+@lent
+def small_reader():
+    """Return a model that has been called on three images."""
     rng = np.random.default_rng(20)
-    pixels = load_digits()[1][0][:7]
     model = Reader()
-    model(scaled(pixels[:3]))
+    model(scaled(seven_digits()[:3]))
     for weight in model.weights:
         value = rng.normal(size=tuple(weight.shape))
         if "moving" in weight.path:  # near those of the images, and not the same
@@ -54,7 +62,7 @@ def new_reader():
         elif "beta" in weight.path or "bias" in weight.path:
             value = 0.1 * value
         weight.assign(value)
-    return model, pixels
+    return model
 
 
 def scaled(pixels):
@@ -108,9 +116,8 @@ def save_any(model, folder):
 
 
 def check_any(answer):
-    model, pixels = new_reader()
-    images = scaled(pixels)
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as root:
+    images = scaled(seven_digits())
+    with small_reader() as model, tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as root:
         loaded = written(answer, model, Path(root) / "export")
         signature = find_signature(loaded)
         for count in (3, 1, 7):
@@ -687,8 +694,8 @@ def export_reader(model, folder):
 
 
 def check_reader(answer):
-    model, pixels = new_reader()
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as root:
+    pixels = seven_digits()
+    with small_reader() as model, tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as root:
         loaded = written(answer, model, Path(root) / "export")
         if not callable(getattr(loaded, "read", None)):
             fail("The loaded object has no function read. An endpoint has a name.")
