@@ -85,8 +85,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     notebook and as short otherwise.
     """
     if config._course_lesson is not None:
-        chosen = [item for item in items if belongs_to_lesson(item, config._course_lesson)]
-        config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
+        chosen, others = [], []
+        for item in items:
+            (chosen if belongs_to_lesson(item, config._course_lesson) else others).append(item)
+        config.hook.pytest_deselected(items=others)
         items[:] = chosen
     seconds = config._course_seconds
 
@@ -128,7 +130,8 @@ def belongs_to_lesson(item: pytest.Item, number: str) -> bool:
     if callspec is None:
         return False
     in_id = rf"(?:^|-){number}(?:\.[1-9]\d*|_[a-z]\w*)(?:-|$)"
-    return number in callspec.params.values() or bool(re.search(in_id, callspec.id))
+    named = any(type(value) is str and value == number for value in callspec.params.values())
+    return named or bool(re.search(in_id, callspec.id))
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
