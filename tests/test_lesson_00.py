@@ -55,7 +55,8 @@ def test_the_map_shows_every_lesson(notebook):
     every = lessons.lessons()
     assert f"{len(every)} node" in output.data["text/plain"]
     for lesson in every:
-        assert f"{lesson.number} {lesson.title}" in output.data["text/plain"]
+        box = f"{lesson.number} {lesson.title}, {lesson.minutes} min"
+        assert box in output.data["text/plain"], "run `make refresh LESSON=00`"
     assert "image/png" in output.data
 
 

@@ -222,6 +222,20 @@ def test_one_failing_notebook_does_not_keep_back_the_others(course, monkeypatch)
     assert cell(load(course, "01_words"), "words").outputs[0].text == "words\n"
 
 
+def test_a_change_of_the_map_refreshes_lesson_00_too(course, monkeypatch):
+    def lessons_run(title):
+        words = load(course, "01_words")
+        words.metadata.course.title = title
+        save(course, words, "01_words")
+        chosen = []
+        monkeypatch.setattr(tool, "run_cells", lambda paths, *_: chosen.extend(paths) or "")
+        tool.refresh(["01"], root=course)
+        return [path.stem for path in chosen]
+
+    assert lessons_run("Words") == ["01_words"]
+    assert lessons_run("Other words") == ["00_pictures", "01_words"]
+
+
 def test_an_unknown_lesson_is_refused(course):
     done = run(course, "-m", "tools.notebooks", "refresh", "--lesson", "07")
     assert done.returncode == 1

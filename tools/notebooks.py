@@ -734,14 +734,17 @@ def refresh(
 ) -> tuple[list[Path], list[str]]:
     """Render, run and store; return the notebooks that changed, and what went wrong.
 
-    ``lessons`` limits the run to lessons by number or name; ``renew`` stores all outputs anew.
+    ``lessons`` limits the run to lessons by number or name, and lesson 00 where the map of the
+    course has changed; ``renew`` stores all outputs anew.
     A notebook in which a cell fails is left as it was rendered.
 
     Raises:
         Problem: no such lesson, or (NotebookError) a notebook cannot be rendered.
     """
-    render(root)
+    rendered = render(root)
     chosen = {find_lesson(lesson, root) for lesson in lessons}
+    if root / "course_utils" / "lessons.json" in rendered:
+        chosen |= set(notebook_paths(root)[:1])  # lesson 00 draws the map
     paths = [path for path in notebook_paths(root) if path in chosen or not lessons]
     changed, problems = [], []
     if not paths:
