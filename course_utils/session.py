@@ -4,6 +4,7 @@ import contextlib
 import os
 import re
 import sys
+import warnings
 from collections.abc import Iterator
 
 OLDEST_TENSORFLOW = (2, 18)
@@ -141,7 +142,8 @@ def show_error(expected: type[BaseException], phrase: str) -> Iterator[None]:
 
     The name of the error's type comes first, then the message, each line behind ``│``, without
     addresses in memory and folders of this machine. Of a message of more than 40 lines, the
-    middle is left out, and a line says so. A subclass of ``expected`` will do, and is named.
+    middle is left out, and a line says so. A subclass of ``expected`` will do, and is named. A
+    warning, if that is what you expect, is shown in the same way; the block runs to its end.
 
     Raises:
         ValueError: ``phrase`` is empty, which any message would contain.
@@ -155,7 +157,13 @@ def show_error(expected: type[BaseException], phrase: str) -> Iterator[None]:
     if not phrase:
         raise ValueError("phrase: expected a telling part of the message, got nothing.")
     try:
-        yield
+        with warnings.catch_warnings(record=issubclass(expected, Warning)) as caught:
+            if caught is not None:
+                warnings.simplefilter("always", expected)
+            yield
+        found = [each.message for each in caught or () if isinstance(each.message, expected)]
+        if found:
+            raise max(found, key=lambda warning: phrase in str(warning))
     except expected as error:
         kind, message = type(error).__name__, without_machine(str(error))
         if phrase not in message:

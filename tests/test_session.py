@@ -2,6 +2,7 @@
 
 import os
 import sys
+import warnings
 from types import SimpleNamespace
 
 import pytest
@@ -242,6 +243,30 @@ def test_an_error_is_shown_whole(capsys):
     assert capsys.readouterr().out == "ValueError\n│ one\n│\n│   two\n"
     shown(SystemExit, "5", SystemExit(5))
     assert capsys.readouterr().out == "SystemExit\n│ 5\n"
+
+
+def test_a_warning_is_shown_and_the_block_goes_on(capsys):
+    with session.show_error(UserWarning, "gradients"):
+        warnings.warn("first, another", stacklevel=1)
+        warnings.warn("no gradients", stacklevel=1)
+        print("went on")
+    assert capsys.readouterr().out == "went on\nUserWarning\n│ no gradients\n"
+
+
+def test_an_expected_warning_that_does_not_come():
+    with pytest.raises(AssertionError, match="raised nothing"):
+        with session.show_error(UserWarning, "gradients"):
+            pass
+    with pytest.raises(AssertionError, match="It is:\nanother"):
+        with session.show_error(UserWarning, "gradients"):
+            warnings.warn("another", stacklevel=1)
+
+
+def test_a_warning_beside_an_expected_error_is_not_swallowed():
+    with pytest.warns(UserWarning, match="beside"):
+        with session.show_error(ValueError, "no"):
+            warnings.warn("beside", stacklevel=1)
+            raise ValueError("no")
 
 
 def test_an_error_in_a_graph_names_no_folder(capsys):
