@@ -440,7 +440,6 @@ UNCUT = (
     "01_tensors",
     "03_eager_and_graph",
     "04_autograph",
-    "05_gradient_tape",
     "07_autodiff_inside",
     "08_keras_from_scratch",
     "10_convolution",

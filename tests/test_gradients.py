@@ -1,12 +1,14 @@
 """Gradients by differences: right values, right shapes, and readable refusals."""
 
+import doctest
 import math
 
 import numpy as np
 import pytest
 
 from course_utils.session import import_tensorflow
-from course_utils.training.gradients import STEPS, check_gradient, numeric_gradient
+from course_utils.training import gradients
+from course_utils.training.gradients import STEPS, numeric_gradient
 
 tf = import_tensorflow()
 
@@ -17,6 +19,11 @@ def wave(x):
 
 def slope_of_wave(x):
     return np.sin(x) + x * np.cos(x)
+
+
+def test_doctests_hold():
+    results = doctest.testmod(gradients)
+    assert results.attempted >= 1 and results.failed == 0
 
 
 # ---------------------------------------------------------------- numeric_gradient
@@ -84,71 +91,6 @@ def test_a_variable_keeps_its_value_and_a_number_may_be_returned():
     assert x.numpy().tolist() == [1.0, 2.0]
 
 
-# ---------------------------------------------------------------- check_gradient
-
-
-@pytest.mark.parametrize(("dtype", "bound"), [(tf.float32, 1e-3), (tf.float64, 1e-8)])
-def test_a_right_gradient_passes(dtype, bound):
-    x = tf.constant([[0.3, -1.2, 0.8]], dtype)
-    error = check_gradient(wave, x)
-    assert isinstance(error, float) and 0 <= error < bound
-
-
-@pytest.mark.parametrize("factor", [0.5, 1.1, 2.0, -1.0])
-@pytest.mark.parametrize("size", [1e-3, 1.0, 1e3])
-def test_a_wrong_gradient_fails_whatever_its_size(factor, size):
-    @tf.custom_gradient
-    def wrong(x):
-        return x**2, lambda upstream: upstream * factor * 2 * x
-
-    def function(x):
-        return size * tf.reduce_sum(wrong(x))
-
-    error = check_gradient(function, tf.constant([1.0, 2.0], tf.float64))
-    expected = abs(factor - 1) / max(abs(factor), 1)
-    assert error == pytest.approx(expected, rel=1e-4)
-
-
-def test_one_wrong_number_among_many_fails():
-    mask = tf.constant([1.0] * 9 + [0.0], tf.float64)
-
-    def function(x):
-        return tf.reduce_sum(tf.square(mask * x + (1 - mask) * tf.stop_gradient(x)))
-
-    assert check_gradient(function, tf.ones(10, tf.float64)) == pytest.approx(1.0)
-
-
-def test_nothing_to_compare_is_no_difference_and_nan_stays_visible():
-    assert check_gradient(lambda x: 0.0 * x, 2.0) == 0.0
-    trap = check_gradient(lambda x: tf.where(x > 0, tf.math.log(x), 0.0), tf.constant(0.0))
-    assert math.isnan(trap) and not trap < 1e-3
-
-
-def test_sparse_gradients_are_compared_too():
-    table = tf.constant([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]], tf.float64)
-
-    def function(table):
-        return tf.reduce_sum(tf.square(tf.gather(table, [2, 0, 2])))
-
-    assert check_gradient(function, table) < 1e-8
-
-
-@pytest.mark.parametrize(
-    "function",
-    [
-        lambda x: tf.constant(2.0),
-        lambda x: tf.constant(np.square(x.numpy())),
-        lambda x: 3.0,
-        lambda x: float(x) ** 2,
-        tf.round,
-        lambda x: tf.cast(tf.cast(x, tf.int32), tf.float32),
-    ],
-)
-def test_no_gradient_at_all_is_an_error(function):
-    with pytest.raises(ValueError, match=r"function: the tape's gradient is None.*lesson 05"):
-        check_gradient(function, 2.0)
-
-
 # ---------------------------------------------------------------- refusals
 
 REFUSED = {
@@ -188,19 +130,17 @@ REFUSED = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("helper", [numeric_gradient, check_gradient])
 @pytest.mark.parametrize("name", REFUSED)
-def test_bad_input_is_named(helper, name):
+def test_bad_input_is_named(name):
     error, message, args, options = REFUSED[name]
     with pytest.raises(error, match=message):
-        helper(*args, **options)
+        numeric_gradient(*args, **options)
 
 
-@pytest.mark.parametrize("helper", [numeric_gradient, check_gradient])
-def test_symbolic_tensors_are_refused(helper):
+def test_symbolic_tensors_are_refused():
     @tf.function
     def inside(x):
-        return helper(wave, x)
+        return numeric_gradient(wave, x)
 
     with pytest.raises(TypeError, match="symbolic tensor"):
         inside(tf.constant(1.0))
@@ -209,5 +149,3 @@ def test_symbolic_tensors_are_refused(helper):
 def test_step_is_keyword_only():
     with pytest.raises(TypeError):
         numeric_gradient(wave, 1.0, 0.1)
-    with pytest.raises(TypeError):
-        check_gradient(wave, 1.0, 0.1)

@@ -50,68 +50,14 @@ def numeric_gradient(
     _check_function(function)
     x = _as_tensor(x)
     step = _check_step(step, x)
-    point = np.array(x.numpy())
+    point = x.numpy()
     slopes = np.zeros_like(point)
     for place in np.ndindex(point.shape):
-        results = []
-        for distance in (step, -step):
-            moved = point.copy()
-            moved[place] += distance
-            results.append(_as_number(function(tf.constant(moved))))
-        high, low = results
-        slopes[place] = (high - low) / (2 * step)
+        move = np.zeros_like(point)
+        move[place] = step
+        high, low = function(tf.constant(point + move)), function(tf.constant(point - move))
+        slopes[place] = (_as_number(high) - _as_number(low)) / (2 * step)
     return tf.constant(slopes)
-
-
-def check_gradient(
-    function: "Callable[[tf.Tensor], tf.Tensor]", x: Any, *, step: float | None = None
-) -> float:
-    """Return by how much the tape's gradient of ``function`` at ``x`` is off, relative to its size.
-
-    The largest difference between the gradient by ``tf.GradientTape`` and the one by
-    :func:`numeric_gradient`, divided by the largest number in either. Where the function is
-    smooth, expect some 1e-3 or less in float32 and 1e-7 or less in float64; 0.1 or more means
-    that one of the two is wrong. Choose an ``x`` at which the gradient is not zero everywhere.
-
-    Args:
-        function, x, step: as for :func:`numeric_gradient`. ``function`` must compute with
-            TensorFlow operations from the tensor that it is given.
-
-    Returns:
-        A number from 0 upwards; 0.0 where both gradients are zero everywhere, NaN where one of
-        the two holds NaN, so compare it as ``check_gradient(...) < 1e-3``.
-
-    >>> check_gradient(lambda x: x**3, 2.0) < 1e-3
-    True
-
-    Raises:
-        TypeError, ValueError: as :func:`numeric_gradient` does.
-        ValueError: the tape's gradient is ``None``.
-
-    Source: the TensorFlow guide "Introduction to gradients and automatic differentiation".
-    Built in lesson 05.
-    """
-    tf = import_tensorflow()
-    _check_function(function)
-    x = _as_tensor(x)
-    _check_step(step, x)
-    with tf.GradientTape() as tape:
-        tape.watch(x)
-        y = function(x)
-    _as_number(y)
-    by_tape = tape.gradient(y, x) if isinstance(y, tf.Tensor | tf.Variable) else None
-    if by_tape is None:
-        raise ValueError(
-            "function: the tape's gradient is None, so no TensorFlow operation leads from x to "
-            "the result. Look for NumPy, `.numpy()`, a cast to an integer, `tf.stop_gradient`, or "
-            "a variable that is used in place of the argument (lesson 05 shows them all)."
-        )
-    by_tape = tf.convert_to_tensor(by_tape).numpy().astype(np.float64)
-    numeric = numeric_gradient(function, x, step=step).numpy().astype(np.float64)
-    if not (np.isfinite(by_tape).all() and np.isfinite(numeric).all()):
-        return math.nan
-    largest = max(np.abs(by_tape).max(), np.abs(numeric).max())
-    return float(np.abs(by_tape - numeric).max() / largest) if largest > 0 else 0.0
 
 
 def _check_function(function: Any) -> None:
