@@ -5,8 +5,10 @@ any notebook kernel starts, so `make test`, `make refresh` and a plain
 `pytest --nbval notebooks/03*.ipynb` run notebooks under the same conditions.
 """
 
+import io
 import os
 import re
+import sys
 from collections import defaultdict
 from pathlib import Path
 
@@ -43,10 +45,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Set the variables, find the rules for outputs from any folder, the lesson, and the times.
 
+    A standard input that was closed becomes an empty one.
+
     A worker has the variables of the main process, which also tells it how long each group took
     last time.
     """
     os.environ.update(environment())
+    if sys.__stdin__ is None:  # closed; what imports IPython, as Keras does, asks how it is encoded
+        sys.__stdin__ = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
     config._course_lesson = lesson_number(config.getoption("--lesson"))
     rules = config.option.nbval_sanitize_with
     config.option.nbval_sanitize_with = str(config.rootpath / rules)

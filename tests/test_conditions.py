@@ -171,3 +171,16 @@ def test_two_workers_share_the_exercises_by_lesson():
     workers = {lesson: {worker for worker, other in ran if other == lesson} for _, lesson in ran}
     assert len(workers) > 2 and all(len(found) == 1 for found in workers.values())
     assert len({worker for worker, _ in ran}) == 2
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a POSIX shell")
+def test_tests_run_in_the_background_with_interrupts_ignored_and_input_closed():
+    tests = ["tests/test_sandbox.py", "tests/test_expect.py", "-k", "interrupting or lent"]
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *tests]
+    shell = ["sh", "-c", 'trap "" INT; exec "$@" <&-', "sh", *command]
+    environment = {name: value for name, value in os.environ.items() if "PYTEST" not in name}
+    done = subprocess.run(
+        shell, cwd=conditions.ROOT, env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "2 passed" in done.stdout
