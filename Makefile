@@ -1,5 +1,5 @@
 # All the work is done by tools/manage.py, which also runs without make, in this folder:
-#     python -m tools.manage lab LESSON=02        (Windows: py -m tools.manage lab LESSON=02)
+#     python -m tools.manage lab LESSON=03        (Windows: py -m tools.manage lab LESSON=03)
 
 .DEFAULT_GOAL := help
 COMMANDS := setup lab test refresh bench lock clean help
@@ -14,7 +14,7 @@ RUN := $(shell for name in python3 python3.13 python3.12 python3.11 python "$(PY
 	&& echo "$$name" && break; done)
 endif
 
-# Settings given on the command line of make are handed on: make lab LESSON=02
+# Settings given on the command line of make are handed on: make lab LESSON=03
 given = $(foreach name,$(SETTINGS),$(if $(findstring command line,$(origin $(name))),"$(name)=$($(name))"))
 
 .PHONY: $(COMMANDS)

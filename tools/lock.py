@@ -30,7 +30,8 @@ def lock(settings: Dict[str, str]) -> int:
     options = ["--quiet", "--no-header", "--no-annotate", "--no-emit-index-url", "--upgrade"]
     told = uv_variables(read_pip_settings(Path(sys.executable), dict(os.environ)))
     environ = {**told, **os.environ}
-    environ.pop("UV_FIND_LINKS", None)  # what lies on this machine decides nothing
+    for name in ("UV_CONSTRAINT", "UV_FIND_LINKS"):  # what lies on this machine decides nothing
+        environ.pop(name, None)
     compile_command = [uv, "pip", "compile", *options, "--python-version", dotted(PYTHONS[0])]
 
     def resolve(arguments: Sequence[str], text: str) -> List[str]:

@@ -1,11 +1,11 @@
 """Set the course up, open it, test it and refresh it: `make lab` is `python -m tools.manage lab`.
 
     setup    make or repair the course's own environment in .venv      GPU=0  TENSORFLOW=2.18.*
-    lab      open the course in JupyterLab     LESSON=02  PORT=8888  IP=0.0.0.0  BROWSER=0
+    lab      open the course in JupyterLab     LESSON=03  PORT=8888  IP=0.0.0.0  BROWSER=0
     test     check the style, run all tests and compare all notebooks
-                                                     LESSON=02  LAX=1  WORKERS=4
-    refresh  run the notebooks and store what changed                LESSON=02  RENEW=1
-    bench    measure import cost, seconds and memory of each lesson  LESSON=02  SUITE=1
+                                                     LESSON=03  LAX=1  WORKERS=4
+    refresh  run the notebooks and store what changed                LESSON=03  RENEW=1
+    bench    measure import cost, seconds and memory of each lesson  LESSON=03  SUITE=1
     lock     choose the newest versions and pin them in requirements.txt (needs uv)
     clean    delete .venv, the downloads and all caches
     help     show this text
