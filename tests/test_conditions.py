@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 import conftest
@@ -82,6 +83,7 @@ def test_what_carries_the_number_belongs_to_a_lesson(item):
         item("tests/test_manage.py::test_a_port", "8010"),
         item("tests/test_plots.py::test_a_bound", 0.1, 1e-10),
         item("tests/test_headlines.py::test_bad_arguments", 10.0),
+        item("tests/test_tape.py::test_an_array", np.array(["10", "11"])),
         item("tests/test_find_lesson.py::test_10_is_a_number"),
         item("tests/test_lesson_15.py::test_it", 10),
         item("notebooks/15_training_loops.ipynb::Cell 10"),
