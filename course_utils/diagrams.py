@@ -19,6 +19,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from course_utils.arguments import check_choice, short
+from course_utils.keras_private import (
+    forget_calls,
+    inner_layers,
+    list_calls,
+    origin,
+    shapes_of_build,
+)
+
 if TYPE_CHECKING:
     import keras
 
@@ -177,8 +186,7 @@ def draw_graph(
     2 nodes: x, y
     1 edge: x -> y (float32)
     """
-    if direction not in {"TB", "LR"}:
-        raise ValueError(f'direction: expected "TB" or "LR", got {direction!r}.')
+    check_choice("direction", direction, ("TB", "LR"))
     lines = [
         "digraph {",
         f'  graph [rankdir={direction} ranksep=0.35 nodesep=0.3 bgcolor="white" pad=0.15',
@@ -255,7 +263,7 @@ def show_model(
     import keras
 
     if not isinstance(model, keras.Model):
-        raise TypeError(f"model: expected a keras.Model, got {type(model).__name__}.")
+        raise TypeError(f"model: expected a keras.Model, got {short(model)}.")
     if not model.built:
         raise ValueError(
             f"model: {model.name!r} has not been built, so its layers have no shapes yet. "
@@ -389,8 +397,7 @@ def _nodes_in_order(model: Any) -> list[Any]:
     waiting = [(tensor, False) for tensor in reversed([*model.inputs, *model.outputs])]
     while waiting:
         tensor, sources_done = waiting.pop()
-        history = tensor._keras_history
-        node = history.operation._inbound_nodes[history.node_index]
+        node = origin(tensor)
         if id(node) in done:
             continue
         if sources_done or id(tensor) in ends or not node.input_tensors:
@@ -427,9 +434,8 @@ def _functional_twin(model: Any) -> Iterator[tuple[Any, set[int] | None]]:
         return
     import keras
 
-    shapes = getattr(model, "_build_shapes_dict", None) or {}
-    inputs = [_symbolic(shape) for shape in shapes.values()]
-    traced = {layer: len(layer._inbound_nodes) for layer in model._flatten_layers()}
+    inputs = [_symbolic(shape) for shape in shapes_of_build(model).values()]
+    traced = {layer: len(list_calls(layer)) for layer in (model, *inner_layers(model))}
     try:
         try:
             outputs = model.call(*inputs)
@@ -445,7 +451,7 @@ def _functional_twin(model: Any) -> Iterator[tuple[Any, set[int] | None]]:
         yield twin, set(map(id, traced))
     finally:
         for layer, count in traced.items():
-            del layer._inbound_nodes[count:]
+            forget_calls(layer, count)
 
 
 def _symbolic(shape: Any, name: str | None = None) -> Any:

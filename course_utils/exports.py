@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from course_utils.arguments import check_text, check_texts
 from course_utils.session import muted_stderr
 
 HIDDEN = ("course_utils", "keras")
@@ -103,10 +104,8 @@ def run_elsewhere(
     ...
     course_utils.exports.ExportError: The program failed: ModuleNotFoundError: No module named 'course_utils'
     """  # noqa: E501
-    if not isinstance(program, str):
-        raise TypeError(f"program: expected a text with Python code, got {program!r}.")
-    if isinstance(hide, str) or not all(isinstance(name, str) for name in hide):
-        raise TypeError(f"hide: expected a list of names of packages, got {hide!r}.")
+    check_text("program", program)
+    hide = check_texts("hide", hide)
     folder = Path(folder)
     if not folder.is_dir():
         raise NotADirectoryError(f"folder: there is no folder {folder}.")

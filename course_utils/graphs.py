@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from course_utils.arguments import check_callable, check_texts
 from course_utils.diagrams import Diagram, draw_graph
 from course_utils.session import import_tensorflow
 
@@ -45,8 +46,7 @@ def trace_graphs(function: Callable, *args: Any) -> TracedGraphs:
     optimization with Grappler". Built in lesson 03.
     """
     tf = import_tensorflow()
-    if not callable(function):
-        raise TypeError(f"function: expected something to call, got {type(function).__name__}.")
+    check_callable("function", function)
     # Called as a concrete function: fresh traces are meant here, and not worth a warning.
     traced = tf.function(getattr(function, "python_function", function))
     traced = traced.get_concrete_function(*args)
@@ -114,9 +114,7 @@ def show_graph(
         TypeError: ``graph`` is not a graph, or ``highlight`` is one string.
     """
     _expect_graph(graph)
-    if isinstance(highlight, str):
-        raise TypeError(f"highlight: expected names of operations, such as [{highlight!r}].")
-    highlight = set(highlight)
+    highlight = set(check_texts("highlight", highlight))
     by_name = {node.name: node for node in graph.node}
     outputs = {node.name for node in graph.node if node.op in RESULTS}
 

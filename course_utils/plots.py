@@ -32,6 +32,8 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
 from PIL import Image, ImageChops, ImageStat  # Pillow comes with matplotlib
 
+from course_utils.arguments import check_flag, check_text, check_whole, short
+
 INK, GREY, PALE = "#222222", "#595959", "#E4E4E4"
 COLOURS = {
     "blue": "#0072B2",
@@ -166,17 +168,14 @@ def show_images(
             or as many titles as there are not images.
     """
     pictures = _check_images(images)
-    _check_text("title", title)
+    if title is not None:
+        check_text("title", title)
     count, height, width, channels = pictures.shape
     names = _check_titles(titles, count)
     low, high, note = _check_range(pictures, value_range, signed)
     if columns is None:
         columns = 10 if all(len(name) <= 6 for name in names) else 5
-    elif isinstance(columns, bool) or not isinstance(columns, int | np.integer):
-        raise TypeError(f"columns: expected a whole number, got {_short(columns)}.")
-    elif columns < 1:
-        raise ValueError(f"columns: expected 1 or more, got {columns}.")
-    columns = min(int(columns), count)
+    columns = min(check_whole("columns", columns), count)
     rows = math.ceil(count / columns)
 
     figure_width = max(min(WIDTH, 1.6 * columns), 3.2)
@@ -243,8 +242,7 @@ def plot_histories(
         ValueError: there is no run, no epoch, more than seven runs, no such metric, or a value
             that a logarithmic axis cannot show.
     """
-    if not isinstance(metric, str):
-        raise TypeError(f"metric: expected a name, got {_short(metric)}.")
+    check_text("metric", metric)
     runs = _check_runs(histories)
     lines = []
     for (name, run), colour in zip(runs.items(), COLOURS.values(), strict=False):
@@ -319,7 +317,7 @@ def plot_lines(
     if not isinstance(ys, Mapping):
         raise TypeError(
             "ys: expected a dict from the name of a curve to its values, "
-            f'got {_short(ys)}. Write {{"name": values}}.'
+            f'got {short(ys)}. Write {{"name": values}}.'
         )
     _check_count("ys", ys, "curve")
     lines = []
@@ -366,12 +364,13 @@ def plot_timings(
     if not isinstance(seconds_by_name, Mapping):
         raise TypeError(
             "seconds_by_name: expected a dict from a name to seconds, "
-            f"got {_short(seconds_by_name)}."
+            f"got {short(seconds_by_name)}."
         )
     if not seconds_by_name:
         raise ValueError("seconds_by_name: expected at least one duration, got none.")
-    _check_text("title", title)
-    _check_text("per", per, required=True)
+    if title is not None:
+        check_text("title", title)
+    check_text("per", per)
     names = [str(name) for name in seconds_by_name]
     repeats = []
     for name, seconds in seconds_by_name.items():
@@ -380,7 +379,7 @@ def plot_timings(
         if values.ndim > 1 or values.size == 0:
             raise ValueError(f"{where}: expected one number or a list, got shape {values.shape}.")
         if not (np.isfinite(values) & (values > 0)).all():
-            raise ValueError(f"{where}: expected seconds above 0, got {_short(seconds)}.")
+            raise ValueError(f"{where}: expected seconds above 0, got {short(seconds)}.")
         repeats.append(np.atleast_1d(values))
     medians = [float(np.median(values)) for values in repeats]
     shortest = min(float(values.min()) for values in repeats)
@@ -467,9 +466,10 @@ def _draw_lines(
     lost: str | None = None,
 ) -> Figure:
     """Draw lines (x, y, name, colour, dashes); ``lost`` words where a line stops being finite."""
-    _check_text("title", title)
-    _check_text("xlabel", xlabel, required=True)
-    _check_text("ylabel", ylabel, required=True)
+    if title is not None:
+        check_text("title", title)
+    check_text("xlabel", xlabel)
+    check_text("ylabel", ylabel)
     with _course_style():
         figure = _new_figure(WIDTH, 3.5, title)
         axes = figure.subplots()
@@ -616,20 +616,6 @@ def spread(wanted: Sequence[float], heights: Sequence[float]) -> list[float]:
 # --- checking arguments ---------------------------------------------------------------------
 
 
-def _short(value: Any) -> str:
-    text = repr(value)
-    if len(text) > 60 or "\n" in text:
-        text = " ".join(text.split())[:57] + "..."
-    return f"{text} ({type(value).__name__})"
-
-
-def _check_text(name: str, value: Any, *, required: bool = False) -> None:
-    if value is None and not required:
-        return
-    if not isinstance(value, str):
-        raise TypeError(f"{name}: expected text, got {_short(value)}.")
-
-
 def _array(name: str, value: Any) -> np.ndarray:
     """Return an array; numbers of a type that NumPy borrows, such as bfloat16, as float32."""
     try:
@@ -637,14 +623,14 @@ def _array(name: str, value: Any) -> np.ndarray:
         if array.dtype.kind == "V":
             array = array.astype(np.float32)
     except (TypeError, ValueError, NotImplementedError) as error:
-        raise TypeError(f"{name}: expected numbers, got {_short(value)}.") from error
+        raise TypeError(f"{name}: expected numbers, got {short(value)}.") from error
     return array
 
 
 def _numbers(name: str, value: Any) -> np.ndarray:
     array = _array(name, value)
     if array.dtype.kind not in "iuf":
-        raise TypeError(f"{name}: expected numbers, got {_short(value)}.")
+        raise TypeError(f"{name}: expected numbers, got {short(value)}.")
     return array.astype(np.float64)
 
 
@@ -673,11 +659,11 @@ def _check_events(events: Mapping[str, float] | None) -> Mapping[str, float]:
     if events is None:
         return {}
     if not isinstance(events, Mapping):
-        raise TypeError(f"events: expected a dict from a name to a place, got {_short(events)}.")
+        raise TypeError(f"events: expected a dict from a name to a place, got {short(events)}.")
     for name, place in events.items():
         value = _numbers(f"events[{name!r}]", place)
         if value.ndim or not np.isfinite(value):
-            raise ValueError(f"events[{name!r}]: expected a finite number, got {_short(place)}.")
+            raise ValueError(f"events[{name!r}]: expected a finite number, got {short(place)}.")
     return events
 
 
@@ -688,7 +674,7 @@ def _check_runs(histories: Any) -> dict[str, Mapping[str, Any]]:
     if not isinstance(histories, Mapping):
         raise TypeError(
             "histories: expected what fit returns, or a dict from the name of a run to a run, "
-            f"got {_short(histories)}."
+            f"got {short(histories)}."
         )
     runs = {}
     for name, run in histories.items():
@@ -701,7 +687,7 @@ def _check_runs(histories: Any) -> dict[str, Mapping[str, Any]]:
         if str(name) not in runs:
             raise TypeError(
                 f"histories[{name!r}]: expected what fit returns, or a dict from the name of a "
-                f"metric to a list of numbers, got {_short(run)}."
+                f"metric to a list of numbers, got {short(run)}."
             )
     _check_count("histories", runs, "run")
     return runs
@@ -751,12 +737,12 @@ def _check_titles(titles: Sequence[Any] | None, count: int) -> list[str]:
     if titles is None:
         return [""] * count
     if isinstance(titles, str | bytes | Mapping):
-        raise TypeError(f"titles: expected a list with a text an image, got {_short(titles)}.")
+        raise TypeError(f"titles: expected a list with a text an image, got {short(titles)}.")
     try:
         names = [str(name) for name in np.asarray(titles, dtype=object).ravel().tolist()]
     except (TypeError, ValueError) as error:
         raise TypeError(
-            f"titles: expected a list with a text an image, got {_short(titles)}."
+            f"titles: expected a list with a text an image, got {short(titles)}."
         ) from error
     if len(names) != count:
         raise ValueError(f"titles: expected {count}, one an image, got {len(names)}.")
@@ -767,8 +753,7 @@ def _check_range(
     images: np.ndarray, value_range: Any, signed: bool
 ) -> tuple[np.ndarray, np.ndarray, str]:
     """Return the lowest and highest shown value of each image, and the line that says so."""
-    if not isinstance(signed, bool):
-        raise TypeError(f"signed: expected True or False, got {_short(signed)}.")
+    check_flag("signed", signed)
     count, channels = len(images), images.shape[-1]
     each = isinstance(value_range, str) and value_range == "each"
     flat = images.reshape(count, -1).astype(np.float64)
@@ -777,7 +762,7 @@ def _check_range(
     if isinstance(value_range, str):
         if value_range not in ("shared", "each"):
             raise ValueError(
-                f'value_range: expected (low, high), "shared" or "each", got {_short(value_range)}.'
+                f'value_range: expected (low, high), "shared" or "each", got {short(value_range)}.'
             )
         low, high = flat.min(axis=1), flat.max(axis=1)
         if value_range == "shared":
@@ -789,11 +774,11 @@ def _check_range(
         pair = _numbers("value_range", value_range)
         if pair.shape != (2,) or not np.isfinite(pair).all() or pair[0] >= pair[1]:
             raise ValueError(
-                f"value_range: expected (low, high) with low below high, got {_short(value_range)}."
+                f"value_range: expected (low, high) with low below high, got {short(value_range)}."
             )
         if signed and pair[0] != -pair[1]:
             raise ValueError(
-                f"value_range: expected (-high, high) for signed images, got {_short(value_range)}."
+                f"value_range: expected (-high, high) for signed images, got {short(value_range)}."
             )
         low, high = np.full(count, pair[0]), np.full(count, pair[1])
     elif signed:

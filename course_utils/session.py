@@ -7,6 +7,8 @@ import sys
 import warnings
 from collections.abc import Iterator
 
+from course_utils.arguments import check_whole
+
 OLDEST_TENSORFLOW = (2, 18)
 LONGEST_MESSAGE = 40  # lines that show_error prints
 
@@ -98,10 +100,7 @@ def seed_everything(seed: int) -> None:
         TypeError: ``seed`` is not a whole number.
         ValueError: ``seed`` is below 0 or above 2**32 - 1, the range that NumPy accepts.
     """
-    if isinstance(seed, bool) or not isinstance(seed, int):
-        raise TypeError(f"seed: expected a whole number, got {seed!r} ({type(seed).__name__}).")
-    if not 0 <= seed < 2**32:
-        raise ValueError(f"seed: expected a number from 0 to {2**32 - 1}, got {seed}.")
+    check_whole("seed", seed, least=0, most=2**32 - 1)
     import_tensorflow()
     import keras
 

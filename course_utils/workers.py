@@ -24,7 +24,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from course_utils.arguments import check_whole
+from course_utils.arguments import check_callable, check_number, check_whole, short
 
 HOST = "127.0.0.1"
 PORT_TAKEN = (
@@ -172,9 +172,7 @@ def tf_config(ports: Sequence[int], index: int) -> str:
     ports = list(ports)
     if not ports:
         raise ValueError("ports: expected at least one port, got none. free_ports(2) finds two.")
-    index = check_whole("index", index, least=0)
-    if index >= len(ports):
-        raise ValueError(f"index: expected a number below {len(ports)}, got {index}.")
+    index = check_whole("index", index, least=0, most=len(ports) - 1)
     return json.dumps(
         {
             "cluster": {"worker": [f"{HOST}:{port}" for port in ports]},
@@ -225,14 +223,11 @@ def run_workers(
     if not path.is_file():
         raise FileNotFoundError(f"script: there is no file {path.name!r} in {path.parent}.")
     workers = check_whole("workers", workers)
-    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)):
-        raise TypeError(f"seconds: expected a number, got {seconds!r}.")
-    if not 0 < seconds < float("inf"):
-        raise ValueError(f"seconds: expected a number above 0, got {seconds}.")
+    seconds = check_number("seconds", seconds, above=0)
     if isinstance(arguments, str):
-        raise TypeError(f"arguments: expected a list of them, got the text {arguments!r}.")
-    if on_line is not None and not callable(on_line):
-        raise TypeError(f"on_line: expected a function or None, got {on_line!r}.")
+        raise TypeError(f"arguments: expected a list of them, got the text {short(arguments)}.")
+    if on_line is not None:
+        check_callable("on_line", on_line)
     for _ in range(ATTEMPTS):
         ports = free_ports(workers)
         # What a killed worker leaves behind in its temporary folder goes with this one.

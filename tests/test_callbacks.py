@@ -89,7 +89,7 @@ def test_fit_calls_it(capsys):
 
 @pytest.mark.parametrize("quiet", ["yes", 1, 0.0])
 def test_quiet_is_checked(quiet):
-    with pytest.raises(TypeError, match="quiet: expected True, False or None, got"):
+    with pytest.raises(TypeError, match="quiet: expected True or False, got"):
         Progress(quiet=quiet)
 
 
@@ -137,8 +137,8 @@ def test_the_schedule_is_saved_with_the_optimiser():
         (0.0, 1, 2, ValueError, "peak: expected a finite number above 0, got 0.0"),
         (math.nan, 1, 2, ValueError, "peak: expected a finite number"),
         (math.inf, 1, 2, ValueError, "peak: expected a finite number"),
-        (0.1, 1.5, 2, TypeError, "warmup_steps: expected a whole number of batches, got 1.5"),
-        (0.1, 1, "2", TypeError, "total_steps: expected a whole number of batches, got '2'"),
+        (0.1, 1.5, 2, TypeError, "warmup_steps: expected a whole number, got 1.5"),
+        (0.1, 1, "2", TypeError, "total_steps: expected a whole number, got '2'"),
         (0.1, False, 2, TypeError, "warmup_steps: expected a whole number"),
         (0.1, -1, 2, ValueError, "warmup_steps: expected at least 0, got -1"),
         (0.1, 5, 5, ValueError, "total_steps: expected more than the 5 warm-up steps, got 5"),

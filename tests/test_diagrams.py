@@ -202,7 +202,7 @@ def test_labels_are_text_and_not_markup(renderer):
     [
         ({"a": {}}, [("a", "b")], {}, r"edges: \('a', 'b'\) names 'b'; the nodes are \['a'\]"),
         ({"a": {"kind": "star"}}, [], {}, "nodes: 'a' has the kind 'star'; expected one of"),
-        ({"a": {}}, [], {"direction": "UP"}, 'direction: expected "TB" or "LR", got \'UP\''),
+        ({"a": {}}, [], {"direction": "UP"}, 'direction: expected one of "TB", "LR", got \'UP\''),
     ],
 )
 def test_wrong_arguments_are_explained(nodes, edges, options, message):
@@ -493,7 +493,9 @@ def test_subclassed_model_with_a_dict_of_inputs(recwarn):
 
 
 def test_models_that_cannot_be_drawn_say_why():
-    with pytest.raises(TypeError, match=r"model: expected a keras\.Model, got Dense"):
+    with pytest.raises(
+        TypeError, match=r"model: expected a keras\.Model, got an object of type Dense"
+    ):
         show_model(layers.Dense(3))
     for unbuilt in (keras.Sequential([layers.Dense(2)]), Wide()):
         with pytest.raises(ValueError, match=r"has not been built.*Call it once on a batch"):

@@ -7,7 +7,7 @@ from collections import deque
 
 import numpy as np
 import pytest
-from toy_exercise import EXERCISE, double
+from toy_exercise import EXERCISE
 
 from course_utils.exercises.expect import (
     Mistake,
@@ -130,33 +130,6 @@ def test_call_needs_a_function():
     with pytest.raises(NotAttempted):
         call(lambda: None)
     assert call(lambda *, key: key, key=4) == 4
-
-
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [
-        (None, "None"),
-        (True, "True"),
-        (3.5, "3.5"),
-        ("short", "'short'"),
-        ("x" * 60, "'" + "x" * 35 + "…'"),
-        (np.zeros((2, 3), "uint8"), "a NumPy array of shape (2, 3), uint8"),
-        ([1], "a list of 1 item"),
-        ((1, 2), "a tuple of 2 items"),
-        (dict, "the class dict"),
-        (double, "the function `double`"),
-        (lambda: 0, "a function"),
-        (10**5000, "an object of type int"),
-        (object(), "an object of type object"),
-    ],
-    ids=lambda part: type(part).__name__,
-)
-def test_describe(value, text):
-    assert describe(value) == text
-
-
-def test_describe_tensors(tf):
-    assert describe(tf.zeros((2, 3))) == "an EagerTensor of shape (2, 3), float32"
 
 
 def test_a_metaclass_cannot_hide_a_type():

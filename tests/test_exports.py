@@ -131,9 +131,9 @@ def test_arguments_of_run_elsewhere_are_checked(tmp_path):
     with pytest.raises(TypeError, match="program: expected a text"):
         exports.run_elsewhere(print, folder=tmp_path)
     with pytest.raises(TypeError, match="hide: expected a list"):
-        exports.run_elsewhere("", folder=tmp_path, hide="keras")
+        exports.run_elsewhere("pass", folder=tmp_path, hide="keras")
     with pytest.raises(NotADirectoryError, match="there is no folder"):
-        exports.run_elsewhere("", folder=tmp_path / "none")
+        exports.run_elsewhere("pass", folder=tmp_path / "none")
 
 
 def test_a_saved_model_answers_without_course_and_keras(model, folder):

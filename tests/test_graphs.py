@@ -159,7 +159,7 @@ def test_a_keras_model_is_traced(request):
 
 
 def test_what_cannot_be_called():
-    with pytest.raises(TypeError, match="function: expected something to call, got int"):
+    with pytest.raises(TypeError, match="function: expected a function, got 3"):
         trace_graphs(3)
 
 
@@ -185,9 +185,7 @@ def test_what_is_no_graph():
     for function in (count_operations, show_graph):
         with pytest.raises(TypeError, match=r"got TracedGraphs\. .* take \.before or \.after"):
             function(graphs)
-    with pytest.raises(
-        TypeError, match=r"highlight: expected names of operations, such as \['Mul'\]"
-    ):
+    with pytest.raises(TypeError, match=r"highlight: expected a list of texts, got 'Mul'"):
         show_graph(graphs.before, highlight="Mul")
 
 

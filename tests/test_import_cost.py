@@ -5,6 +5,7 @@ import graphlib
 import importlib.util
 import json
 import pkgutil
+import re
 from pathlib import Path
 
 import pytest
@@ -22,15 +23,8 @@ MODULES = sorted(
 # Those that compute with TensorFlow as soon as they are imported; a new module is not one of
 # them by accident.
 NEED_TENSORFLOW = {
-    "course_utils.training.callbacks",
-    "course_utils.builders.convolution",
-    "course_utils.builders.from_scratch",
-    "course_utils.training.gradients",
-    "course_utils.builders.imagenet_resnets",
-    "course_utils.builders.residual",
     "course_utils.builders.resnet",
-    "course_utils.builders.towers",
-    "course_utils.builders.wide_deep",
+    "course_utils.training.callbacks",
 }
 
 
@@ -80,6 +74,12 @@ def tops(modules):
     return {name.split(".")[0] for name in modules}
 
 
+def test_the_package_names_each_of_its_modules():
+    named = re.findall(r"^- ``(\w+)``: ", course_utils.__doc__, re.MULTILINE)
+    assert len(named) == len(set(named))
+    assert set(named) == {found.name for found in pkgutil.iter_modules(course_utils.__path__)}
+
+
 def test_the_package_itself_loads_nothing():
     bare = set(loaded_by(""))
     assert set(loaded_by("import course_utils")) - bare == {"course_utils"}
@@ -89,6 +89,11 @@ def test_the_package_itself_loads_nothing():
 def test_parts_that_need_no_tensorflow_load_neither_it_nor_pyplot(module):
     loaded = loaded_by(f"import {module}")
     assert not tops(loaded) & set(HEAVY) and "matplotlib.pyplot" not in loaded
+
+
+@pytest.mark.parametrize("module", sorted(NEED_TENSORFLOW))
+def test_the_others_load_it_indeed(module):
+    assert set(HEAVY) <= tops(loaded_by(f"import {module}"))
 
 
 @pytest.mark.parametrize("module", ["session", "setup_check", "diagrams", "lessons"])

@@ -1,4 +1,4 @@
-"""What lesson 19 builds is what ``sharing`` offers, and its claims can fail."""
+"""What lesson 19 builds is as it says, and its claims can fail."""
 
 import collections
 import math
@@ -6,10 +6,10 @@ import math
 import numpy as np
 import pytest
 
-from course_utils.builders import sharing
-from course_utils.data import load_posts
+from course_utils.data import load_digits, load_posts
 from course_utils.exercises import lesson_19
 from course_utils.exercises.judging import judge
+from course_utils.keras_private import list_calls
 from course_utils.session import import_tensorflow
 from tools.data import build_posts
 from tools.lesson_code import lesson_code
@@ -39,74 +39,77 @@ def lesson():
     return lesson_code("19", *BUILT)
 
 
-# ---------------------------------------------------------------- helper and lesson
+# ---------------------------------------------------------------- pairs, encoders, networks
+
+PARTS = ("train", "test")
 
 
-@pytest.mark.parametrize("part", sharing.PARTS)
-@pytest.mark.parametrize("name", ["digit_pairs", "post_pairs"])
-def test_helper_and_lesson_make_the_same_pairs(lesson, name, part):
-    for options in ({}, {"seed": 5}):
-        (left, right), same = getattr(sharing, name)(60, part=part, **options)
-        (other_left, other_right), other_same = lesson[name](60, part=part, **options)
-        for ours, theirs in ((left, other_left), (right, other_right), (same, other_same)):
-            assert ours.dtype == theirs.dtype
-            np.testing.assert_array_equal(ours, theirs)
+def numbers_of(pictures, part):
+    """Return the labels of pictures that come from one part of the digits."""
+    images, labels = load_digits()[PARTS.index(part)]
+    known = {image.tobytes(): label for image, label in zip(images, labels, strict=True)}
+    grey = np.rint(pictures[..., 0] * 255).astype(np.uint8)
+    return np.array([known[image.tobytes()] for image in grey])
 
 
-@pytest.mark.parametrize("length", [140, 56, 10])
-def test_helper_and_lesson_encode_alike(lesson, length):
-    posts = [*load_posts()[1][0], "", "x" * 150]
-    ours = sharing.encode_posts(posts, length=length)
-    np.testing.assert_array_equal(ours, lesson["encode_posts"](posts, length=length))
-    np.testing.assert_array_equal(sharing.encode_posts(posts), lesson["encode_posts"](posts))
+@pytest.mark.parametrize("part", PARTS)
+def test_digit_pairs_are_balanced_and_come_from_their_part(lesson, part):
+    (left, right), same = lesson["digit_pairs"](360, part=part, seed=3)
+    numbers = numbers_of(left, part), numbers_of(right, part)  # a KeyError: from the other part
+    assert np.array_equal(numbers[0] == numbers[1], same == 1)
+    for side in numbers:
+        for answer in (0, 1):
+            assert np.bincount(side[same == answer]).tolist() == [18] * 10
+    other = set(zip(*(n[same == 0].tolist() for n in numbers), strict=True))
+    assert len(other) == 90  # each number meets each other one
+    assert not np.any(np.all(left == right, axis=(1, 2, 3)))
+    _, same = lesson["digit_pairs"](1800, part=part, seed=1)
+    assert all(0.4 < few.mean() < 0.6 for few in same.reshape(6, 300))  # in no order
 
 
-@pytest.mark.parametrize(
-    ("builder", "options"),
-    [
-        ("build_digit_tower", {}),
-        ("build_digit_tower", {"filters": (4,), "units": 3, "name": "small"}),
-        ("build_lstm_encoder", {}),
-        ("build_lstm_encoder", {"length": 9, "units": 3, "name": "small"}),
-        ("build_fast_encoder", {}),
-        ("build_fast_encoder", {"length": 9, "size": 3, "filters": 4, "width": 2}),
-    ],
-)
-def test_helper_and_lesson_build_the_same_encoders(lesson, builder, options):
-    ours, theirs = getattr(sharing, builder)(**options), lesson[builder](**options)
-    assert (ours.name, ours.input_shape) == (theirs.name, theirs.input_shape)
-    theirs.set_weights(ours.get_weights())
-    x = np.random.default_rng(1).integers(0, 2, (3, *ours.input_shape[1:]))
-    x = x.astype(ours.inputs[0].dtype)
-    assert ours.inputs[0].dtype == theirs.inputs[0].dtype
-    np.testing.assert_allclose(ours(x), theirs(x), rtol=1e-6)
+def test_posts_are_aligned_right_and_cut_left(lesson):
+    codes = lesson["encode_posts"](["ab", "abcdef", ""], length=4)
+    assert codes.tolist() == [[0, 0, 97, 98], [99, 100, 101, 102], [0, 0, 0, 0]]
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_post_pairs_come_from_their_part(lesson, part):
+    (left, right), same = lesson["post_pairs"](300, part=part, length=56, seed=3)
+    assert left.shape == right.shape == (300, 56) and same.mean() == 0.5
+    posts, authors = load_posts()[PARTS.index(part)]
+    known = dict(zip(posts.tolist(), authors.tolist(), strict=True))
+    texts = [["".join(map(chr, row[row > 0])) for row in side] for side in (left, right)]
+    found = np.array([[known[text] for text in side] for side in texts])
+    assert np.array_equal(found[0] == found[1], same == 1)
+    assert not any(one == two for one, two in zip(*texts, strict=True))
 
 
 @pytest.mark.parametrize("twins", [False, True])
-@pytest.mark.parametrize("options", [{}, *({"head": head} for head in sharing.HEADS)])
-def test_helper_and_lesson_build_the_same_siamese_model(lesson, options, twins):
-    encoders = [sharing.build_fast_encoder(length=9, filters=4, name=name) for name in "ab"]
-    encoders = encoders if twins else encoders[:1]
-    ours = sharing.build_siamese(*encoders, **options)
-    theirs = lesson["build_siamese"](*encoders, **options)
-    theirs.set_weights(ours.get_weights())
+@pytest.mark.parametrize("head", seeds.HEADS)
+def test_a_two_sided_network_is_its_parts(lesson, head, twins):
+    encoders = [lesson["build_fast_encoder"](length=9, filters=4, name=name) for name in "ab"]
+    model = lesson["build_siamese"](*encoders[: 1 + twins], head=head, hidden=5)
     x = list(np.random.default_rng(1).integers(0, 128, (2, 5, 9)).astype("uint8"))
-    np.testing.assert_allclose(ours(x), theirs(x), rtol=1e-6)
-    assert [layer.name for layer in ours.layers if layer.name in sharing.OWN_NAMES] == [
-        layer.name for layer in theirs.layers if layer.name in sharing.OWN_NAMES
-    ]
+    left, right = encoders[0](x[0]), encoders[twins](x[1])
+    joined = tf.concat([left, right], 1)
+    same = model.get_layer("same")
+    hidden = model.get_layer("hidden") if head == "hidden" else None
+    inside = {"difference": abs(left - right), "joined": joined}.get(head)
+    expected = same(hidden(joined) if inside is None else inside)
+    np.testing.assert_allclose(model(x), expected, rtol=1e-5)
+    if head == "difference" and not twins:
+        np.testing.assert_allclose(model(x), model(x[::-1]), rtol=1e-5)
 
 
 def test_helper_and_lesson_list_the_same_calls(lesson):
     layer = layers.Dense(2)
-    assert lesson["list_calls"](layer) == []
+    assert lesson["list_calls"](layer) == list_calls(layer) == []
     outputs = [layer(keras.Input((3,))) for _ in range(3)]
-    ours, theirs = sharing.list_calls(layer), lesson["list_calls"](layer)
+    ours, theirs = list_calls(layer), lesson["list_calls"](layer)
     assert len(ours) == len(theirs) == 3
     for call, other, output in zip(ours, theirs, outputs, strict=True):
-        assert call._fields == other._fields
-        assert call.outputs[0] is other.outputs[0] is output
-        assert call.inputs[0] is other.inputs[0]
+        assert call.output_tensors[0] is other.outputs[0] is output
+        assert call.input_tensors[0] is other.inputs[0]
 
 
 def test_the_lessons_reader_is_that_of_the_script(lesson):

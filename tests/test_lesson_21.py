@@ -1,4 +1,4 @@
-"""What lesson 21 builds is what ``blocks`` offers, and its claims can fail."""
+"""What lesson 21 counts is what ``costs`` counts, its blocks are those of the papers."""
 
 import collections
 import math
@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pytest
 
-from course_utils.builders import blocks
+from course_utils.builders import costs
 from course_utils.exercises import lesson_21
 from course_utils.session import import_tensorflow
 from tools.lesson_code import lesson_code
@@ -51,44 +51,62 @@ def lesson():
     return lesson_code("21", *BUILT, *NEEDED, "contestants", "classifier", "widths")
 
 
-# ---------------------------------------------------------------- helper and lesson
+# ---------------------------------------------------------------- blocks, and what they cost
 
 
 @pytest.mark.parametrize("call", CALLS)
 @pytest.mark.parametrize("momentum", [None, 0.9])
-def test_helper_and_lesson_answer_alike(lesson, call, momentum):
+def test_blocks_keep_the_size_and_cost_what_the_helper_counts(lesson, call, momentum):
     name, (args, settings) = call.split(",")[0], CALLS[call]
-    models = []
-    for names in (vars(blocks), lesson):
-        x = keras.Input((9, 8, 3))
-        models.append(keras.Model(x, names[name](x, *args, momentum=momentum, **settings)))
-    ours, theirs = models
-    assert [weight.shape for weight in ours.weights] == [weight.shape for weight in theirs.weights]
-    rng = np.random.default_rng(13)
-    values = [rng.uniform(0.1, 1.0, size=weight.shape) for weight in ours.weights]
-    for model in models:
-        model.set_weights(values)
-    images = rng.normal(size=(2, 9, 8, 3)).astype("float32")
-    for training in (False, True):
-        np.testing.assert_allclose(
-            ours(images, training=training), theirs(images, training=training), rtol=1e-5
-        )
-    counted = [names["model_multiplications"](ours) for names in (vars(blocks), lesson)]
-    assert counted[0] == counted[1] > 0
-    assert blocks.multiplications_by_layer(ours) | {ours.layers[0].name: 0} == (
-        lesson["multiplications_by_layer"](ours)
-    )
-    shape = (9, 8, 3)
-    assert counted[0] == lesson["block_multiplications"](lesson[name], shape, *args, **settings)
+    x = keras.Input((9, 8, 3))
+    model = keras.Model(x, lesson[name](x, *args, momentum=momentum, **settings))
+    assert model.output.shape[:3] == (None, 9, 8)
+    convolutions = [one for one in model.layers if hasattr(one, "kernel")]
+    norms = [one for one in model.layers if isinstance(one, layers.BatchNormalization)]
+    assert all(one.use_bias == (momentum is None) for one in convolutions)
+    assert len(norms) == (0 if momentum is None else len(convolutions))
+    counted = costs.model_multiplications(model)
+    assert counted == lesson["model_multiplications"](model) > 0
+    assert counted == sum(lesson["multiplications_by_layer"](model).values())
+    assert counted == lesson["block_multiplications"](lesson[name], (9, 8, 3), *args, **settings)
 
 
 def test_helper_and_lesson_count_shared_and_nested_models_alike(lesson):
     x = keras.Input((9, 8, 3))
-    inner = keras.Model(x, blocks.plain_block(x, 3))
+    inner = keras.Model(x, lesson["plain_block"](x, 3))
     outer = keras.Model(x, layers.Dense(4)(layers.Flatten()(inner(inner(x)))))
-    counted = blocks.model_multiplications(outer)
+    counted = costs.model_multiplications(outer)
     assert counted == lesson["model_multiplications"](outer)
-    assert counted == 2 * blocks.model_multiplications(inner) + 9 * 8 * 3 * 4
+    assert counted == 2 * costs.model_multiplications(inner) + 9 * 8 * 3 * 4
+
+
+@pytest.mark.parametrize(
+    ("settings", "multiplications", "channels"),
+    [
+        ({}, 303_464_448, 416),
+        ({"pooled": 32, "reduce_threes": 96, "reduce_fives": 16}, 128_049_152, 256),
+    ],
+)
+def test_first_inception_block_of_googlenet(lesson, settings, multiplications, channels):
+    x = keras.Input((28, 28, 192))
+    settings = {"ones": 64, "threes": 128, "fives": 32} | settings
+    model = keras.Model(x, lesson["inception_block"](x, **settings))
+    assert costs.model_multiplications(model) == multiplications
+    assert model.output.shape[-1] == channels
+
+
+@pytest.mark.parametrize("filters", [3, 5, 1])
+def test_a_residual_block_adds_its_input_or_a_projection_of_it(lesson, filters):
+    data = np.random.default_rng(1).normal(size=(2, 9, 8, 3)).astype("float32")
+    x = keras.Input((9, 8, 3))
+    model = keras.Model(x, lesson["residual_block"](x, filters))
+    convolutions = [one for one in model.layers if isinstance(one, layers.Conv2D)]
+    projections = [one for one in convolutions if one.kernel_size == (1, 1)]
+    first, second = (one for one in convolutions if one.kernel_size == (3, 3))
+    assert len(projections) == (filters != 3)
+    shortcut = projections[0](data) if projections else data
+    expected = tf.nn.relu(second(tf.nn.relu(first(data))) + shortcut)
+    np.testing.assert_allclose(model(data), expected, rtol=1e-4, atol=1e-4)
 
 
 def test_the_join_is_checked(lesson):
@@ -103,18 +121,13 @@ def test_the_join_is_checked(lesson):
 # ---------------------------------------------------------------- what the lesson promises
 
 
-def test_the_script_races_the_networks_of_the_lesson(lesson):
+def test_the_networks_of_the_race_cost_the_same(lesson):
     assert set(lesson["contestants"]) == set(seeds.CONTESTANTS) == set(lesson["widths"])
-    costs = []
-    for name, (block, widths) in seeds.CONTESTANTS.items():
-        assert widths == lesson["widths"][name]
-        ours = seeds.classifier(block, widths)
-        theirs = lesson["classifier"](lesson["contestants"][name], widths)
-        shapes = [[tuple(weight.shape) for weight in model.weights] for model in (ours, theirs)]
-        assert shapes[0] == shapes[1]
-        costs.append(blocks.model_multiplications(ours))
-        assert costs[-1] == blocks.model_multiplications(theirs)
-    assert max(costs) < 1.02 * min(costs)
+    counted = [
+        costs.model_multiplications(lesson["classifier"](block, lesson["widths"][name]))
+        for name, block in lesson["contestants"].items()
+    ]
+    assert max(counted) < 1.02 * min(counted)
 
 
 def test_each_claim_about_training_can_fail():
@@ -128,12 +141,12 @@ EXERCISES = {exercise.id: exercise for exercise in lesson_21.EXERCISES}
 
 
 @pytest.mark.parametrize("case", lesson_21.COST_CASES)
-def test_cost_reference_is_the_count_of_the_block(case):
+def test_cost_reference_is_the_count_of_the_block(lesson, case):
     height, width, channels, *filters = case
     names = ("ones", "reduce_threes", "threes", "reduce_fives", "fives", "pooled")
     settings = dict(zip(names, filters, strict=True))
-    counted = blocks.block_multiplications(
-        blocks.inception_block, (height, width, channels), **settings
+    counted = lesson["block_multiplications"](
+        lesson["inception_block"], (height, width, channels), **settings
     )
     assert lesson_21.inception_cost(*case) == counted
 

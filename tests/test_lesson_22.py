@@ -1,57 +1,30 @@
 """What lesson 22 builds is what the helper offers, and what it claims is what the seeds prove."""
 
-import ast
 import inspect
-import json
 import re
 
 import numpy as np
 import pytest
 
+from course_utils import scenes
 from course_utils.builders import visual_questions as vq
 from course_utils.session import import_tensorflow
 from tools.find_lesson import find_lesson
-from tools.lesson_code import lesson_code
-from tools.names import parsed
+from tools.lesson_code import lesson_parts
 from tools.seeds import lesson_22 as seeds
 
-tf = import_tensorflow()
+import_tensorflow()
 import keras  # noqa: E402
-
-
-def cells_that_define(*names):
-    """Return what the lesson's definitions make, without running the cells around them."""
-    namespace = lesson_code("22")
-    path = find_lesson("22")
-    text = path.read_text(encoding="utf-8")
-    for cell in json.loads(text)["cells"]:
-        if cell["cell_type"] != "code":
-            continue
-        for node in parsed("".join(cell["source"])).body:
-            if isinstance(node, ast.FunctionDef) and node.name in names:
-                code = compile(ast.Module([node], []), f"14:{node.name}", "exec")
-                exec(code, namespace)
-    missing = [name for name in names if name not in namespace]
-    assert not missing, f"the lesson defines no {missing}"
-    return namespace
-
 
 BUILDERS = {
     "build_digit_encoder": [{}, {"filters": (2, 3), "units": 4}],
     "build_question_encoder": [{}, {"size": 3, "units": 4}],
 }
-ANSWERERS = {
-    "build_answerer": [{}, {"join": "concatenation", "units": 8, "feature_shape": (64,)}],
-    "build_clip_answerer": [{}, {"feature_shape": (3, 2), "answers": 4, "units": 8, "state": 5}],
-}
 
 
 @pytest.fixture(scope="module")
 def lesson():
-    return cells_that_define(
-        *BUILDERS, *ANSWERERS, "build_visual_qa", "build_video_qa", "train", "score_by_kind",
-        "numbers_of", "most_frequent_answers",
-    )  # fmt: skip
+    return lesson_parts("22")
 
 
 def some(model, rng):
@@ -81,49 +54,61 @@ def test_helper_and_lesson_build_the_same_encoders(lesson, name):
         expect_same(getattr(vq, name)(**options), lesson[name](**options))
 
 
-@pytest.mark.parametrize("name", ANSWERERS)
-def test_helper_and_lesson_build_the_same_answerers(lesson, name):
-    for options in ANSWERERS[name]:
-        words = vq.build_question_encoder(size=3, units=4)
-        expect_same(getattr(vq, name)(words, **options), lesson[name](words, **options))
+@pytest.mark.parametrize(
+    ("build", "shape", "joins"),
+    [
+        ("build_answerer", (2, 2, 3), ("product", "concatenation")),
+        ("build_clip_answerer", (5, 3), ("product",)),
+    ],
+)
+def test_the_joins(lesson, build, shape, joins):
+    seen = np.random.default_rng(0).normal(size=(6, *shape)).astype("float32")
+    asked = scenes.encode_questions(["is there a two"] * 6)
+    words = vq.build_question_encoder(size=3, units=4)
+    for join in joins:
+        options = {"join": join} if len(joins) > 1 else {}
+        model = lesson[build](words, feature_shape=shape, answers=7, units=8, **options)
+        assert model([seen, asked]).shape == (6, 7)
+        assert model.get_layer(words.name) is words
+        names = ("of_picture", "of_words", "meet")
+        inner = keras.Model(model.inputs, [model.get_layer(name).output for name in names])
+        of_picture, of_words, both = map(np.asarray, inner([seen, asked]))
+        expected = of_picture * of_words if join == "product" else np.hstack([of_picture, of_words])
+        np.testing.assert_allclose(both, expected, atol=1e-6)
 
 
-def test_helper_and_lesson_build_the_same_whole(lesson):
+def test_whole_models_are_their_parts(lesson):
+    grids, clips = scenes.make_grids(2), scenes.make_clips(2)
     encoder = vq.build_digit_encoder(filters=(2, 3), units=4)
     words = vq.build_question_encoder(size=3, units=4)
-    answerer = vq.build_answerer(words, feature_shape=(2, 2, 4), units=5)
-    expect_same(*(build(encoder, answerer) for build in
-                  (vq.build_visual_qa, lesson["build_visual_qa"])))  # fmt: skip
-    answerer = vq.build_clip_answerer(words, feature_shape=(5, 4), units=5, state=3)
-    expect_same(*(build(encoder, answerer) for build in
-                  (vq.build_video_qa, lesson["build_video_qa"])))  # fmt: skip
+    asked = scenes.encode_questions(["is there a two", "which digit came last"])
+    answerer = lesson["build_answerer"](words, feature_shape=(2, 2, 4), units=8)
+    whole = lesson["build_visual_qa"](encoder, answerer)
+    parts = answerer([np.asarray(encoder(grids.pictures)), asked])
+    np.testing.assert_allclose(whole([grids.pictures, asked]), parts, atol=1e-5)
+
+    answerer = lesson["build_clip_answerer"](words, feature_shape=(5, 4), units=8, state=3)
+    whole = lesson["build_video_qa"](encoder, answerer)
+    frames = np.stack([encoder(clips.clips[:, frame]) for frame in range(5)], axis=1)
+    parts = answerer([frames.reshape(2, 5, 4), asked])
+    np.testing.assert_allclose(whole([clips.clips, asked]), parts, atol=1e-5)
 
 
-def test_the_seeds_script_measures_what_the_lesson_does(lesson):
-    """Training, scoring and counting are the same in both."""
-
-    def options(function):
-        parameters = inspect.signature(function).parameters.values()
-        return {each.name: each.default for each in parameters if each.kind == each.KEYWORD_ONLY}
-
-    assert options(lesson["train"]) == options(seeds.train) != {}
-
-    grids = vq.make_grids(300, part="test", seed=1)
-    asked = vq.ask_about_grids(grids.digits, each=6, seed=1)
-    logits = np.random.default_rng(0).normal(size=(len(asked.rows), 12))
-    ours = seeds.score(logits, asked, vq.GRID_KINDS)
-    theirs = lesson["score_by_kind"](logits, asked, vq.GRID_KINDS, vq.GRID_ANSWERS)
-    assert ours == pytest.approx(theirs)
-    perfect = np.eye(12)[lesson["numbers_of"](asked.answers, vq.GRID_ANSWERS)]
-    assert set(seeds.score(perfect, asked, vq.GRID_KINDS).values()) == {1.0}
-    assert set(seeds.score(-perfect, asked, vq.GRID_KINDS).values()) == {0.0}
-
-    table = lesson["most_frequent_answers"](asked.texts, asked.answers)
-    guesses = np.array([table[text] for text in asked.texts])
-    counted = seeds.score_of_counting(asked, asked, vq.GRID_KINDS)
-    for kind in vq.GRID_KINDS:
+def test_scores_are_counted_by_kind(lesson):
+    grids = scenes.make_grids(300, part="test", seed=1)
+    asked = scenes.ask_about_grids(grids.digits, each=6, seed=1)
+    perfect = np.eye(12)[lesson["numbers_of"](asked.answers, scenes.GRID_ANSWERS)]
+    assert set(seeds.score(perfect, asked, scenes.GRID_KINDS).values()) == {1.0}
+    assert set(seeds.score(-perfect, asked, scenes.GRID_KINDS).values()) == {0.0}
+    counted = lesson["score_picture_blind"](asked, asked, scenes.GRID_KINDS)
+    for kind in scenes.GRID_KINDS:
         rows = asked.kinds == kind
-        assert counted[kind] == pytest.approx(np.mean(guesses[rows] == asked.answers[rows]))
+        table = {text: set(asked.answers[rows & (asked.texts == text)]) for text in asked.texts}
+        best = [
+            max(np.sum(asked.answers[asked.texts == text] == answer) for answer in table[text])
+            for text in set(asked.texts[rows])
+        ]
+        assert counted[kind] == pytest.approx(sum(best) / rows.sum())
 
 
 def test_sizes_and_seeds_of_the_data_are_those_of_the_seeds_script():
@@ -133,11 +118,11 @@ def test_sizes_and_seeds_of_the_data_are_those_of_the_seeds_script():
     for make in ("make_grids", "make_clips"):
         calls = {
             (count, "test" if "test" in rest else "train", re.search(r"seed=(\d+)", rest)[1])
-            for count, rest in re.findall(rf"vq\.{make}\(([\d_]+), ([^)]*)\)", lesson_text)
+            for count, rest in re.findall(rf"scenes\.{make}\(([\d_]+), ([^)]*)\)", lesson_text)
         }
         assert calls == {
             (count, "test" if "test" in rest else "train", re.search(r"seed=(\d+)", rest)[1])
-            for count, rest in re.findall(rf"vq\.{make}\(([\d_]+), ([^)]*)\)", script)
+            for count, rest in re.findall(rf"scenes\.{make}\(([\d_]+), ([^)]*)\)", script)
         }
         assert len(calls) == 2
 
@@ -149,12 +134,12 @@ def test_claims_can_fail():
             f"{model}: {kind}"
             for model in ("product", "concatenation", "pooled", "picture-blind", "question-blind",
                           "product, words trained on")
-            for kind in (*vq.GRID_KINDS, "all")
+            for kind in (*scenes.GRID_KINDS, "all")
         ]
         + [
             f"clips{rest}: {kind}"
             for rest in ("", ", backwards", ", picture-blind", ", question-blind")
-            for kind in vq.CLIP_KINDS
+            for kind in scenes.CLIP_KINDS
         ]
         + ["digits", "gradient in the asked place"],
         0.3,

@@ -1,11 +1,9 @@
-"""What lesson 26 builds is what the helper offers, and its exercises judge fairly."""
+"""What lesson 26 builds is as it says, and its exercises judge fairly."""
 
 import numpy as np
 import pytest
 from random_values import batch
 
-from course_utils.builders import residual
-from course_utils.diagrams import show_model
 from course_utils.exercises import lesson_26
 from course_utils.exercises.judging import Verdict, judge
 from course_utils.session import import_tensorflow
@@ -32,48 +30,56 @@ def lesson():
     )
 
 
-# ---------------------------------------------------------------- helper and lesson
-
-
-@pytest.mark.parametrize(
-    ("name", "arguments", "shape"),
-    [
-        ("DNNResidual", (2, 6), (4, 6)),
-        ("DNNResidual", (3, 6), (4, 6)),
-        ("CNNResidual", (2, 6), (4, 5, 5, 6)),
-        ("CNNResidual", (3, 6), (4, 5, 5, 2)),
-    ],
-)
-def test_helper_and_lesson_write_the_same_block(lesson, name, arguments, shape):
-    ours, theirs = getattr(residual, name)(*arguments), lesson[name](*arguments)
-    x = batch(*shape)
-    ours(x), theirs(x)
-    assert [weight.shape for weight in ours.weights] == [weight.shape for weight in theirs.weights]
-    theirs.set_weights(ours.get_weights())
-    np.testing.assert_allclose(ours(x), theirs(x), atol=1e-6)
-
-
 def place(weight):
     """Return the names of a weight and of its layer."""
     return "/".join(weight.path.split("/")[-2:])
 
 
+# ---------------------------------------------------------------- blocks and the model of them
+
+
+@pytest.mark.parametrize("depth", [2, 3])
+def test_blocks_add_their_main_path(lesson, depth):
+    block, x = lesson["DNNResidual"](depth, 6), batch(4, 6)
+    assert block(x).shape == (4, 6) and block.count_params() == depth * 7 * 6
+    expected = x
+    for layer in block.hidden:
+        expected = layer(expected)
+    np.testing.assert_allclose(block(x), x + expected, atol=1e-6)
+
+
+@pytest.mark.parametrize(("channels", "depth"), [(6, 2), (2, 3)])
+def test_convolutional_blocks_project_where_channels_differ(lesson, channels, depth):
+    block, x = lesson["CNNResidual"](depth, 6), batch(4, 5, 5, channels)
+    got, expected = block(x), x
+    assert (block.projection is None) == (channels == 6)
+    for layer in block.hidden:
+        expected = layer(expected)
+    shortcut = x if channels == 6 else block.projection(x)
+    np.testing.assert_allclose(got, shortcut + expected, atol=1e-5)
+    sizes = (9 * channels + 1) * 6 + (depth - 1) * (9 * 6 + 1) * 6
+    assert block.count_params() == sizes + (0 if channels == 6 else (channels + 1) * 6)
+
+
 @pytest.mark.parametrize("options", [{}, {"rounds": 2}, {"rounds": 4, "shared": False}], ids=str)
-def test_helper_and_lesson_write_the_same_model(lesson, options):
-    ours = residual.MyResidual(name="same", **options)
-    theirs = lesson["MyResidual"](name="same", **options)
+def test_the_class_and_the_graph_are_one_model(lesson, options):
+    model = lesson["MyResidual"](name="same", **options)
     graph = lesson["build_my_residual"](**options)
     x = batch(3, 14, 14, 1)
-    ours(x), theirs(x)
-    assert show_model(ours).text == show_model(theirs).text
-    theirs.set_weights(ours.get_weights())
-    np.testing.assert_allclose(ours(x), theirs(x), atol=1e-5)
+    model(x)
+    assert graph.count_params() == model.count_params()
     if options.get("shared", True):
-        named = {place(weight): weight for weight in ours.weights}
+        named = {place(weight): weight for weight in model.weights}
         for weight in graph.weights:
             weight.assign(named[place(weight)])
-        np.testing.assert_allclose(ours(x), graph(x), atol=1e-4)
-    assert graph.count_params() == ours.count_params()
+        np.testing.assert_allclose(model(x), graph(x), atol=1e-4)
+
+
+def test_the_block_of_the_exercise_is_that_of_the_lesson(lesson):
+    ours, theirs, x = lesson_26.DNNResidual(2, 6), lesson["DNNResidual"](2, 6), batch(4, 6)
+    ours(x), theirs(x)
+    theirs.set_weights(ours.get_weights())
+    np.testing.assert_allclose(ours(x), theirs(x), atol=1e-6)
 
 
 # ---------------------------------------------------------------- what the lesson says
@@ -122,9 +128,10 @@ def verdict_on(number, answer):
 def count_by_layers(channels, filters, depth, blocks, shared):
     total, seen = 0, channels
     for _ in range(1 if shared else blocks):
-        block = residual.CNNResidual(depth, filters)
-        block.build((None, 4, 4, seen))
-        total, seen = total + block.count_params(), filters
+        row = [layers.Conv2D(filters, 3, padding="same") for _ in range(depth)]
+        block = keras.Sequential([keras.Input((4, 4, seen)), *row])
+        projection = (seen + 1) * filters if seen != filters else 0
+        total, seen = total + block.count_params() + projection, filters
     return total
 
 

@@ -58,8 +58,6 @@ def digits(train=64, test=32):
         ("ResNetLayer", (3, 3), {"momentum": 0.5}),
         ("ResNet", (), {"filters": (4, 6), "units": 1, "momentum": 0.5}),
         ("ResNet", (), {"filters": (4,), "units": 2, "classes": 3}),
-        ("VGG", (), {"filters": (4, 6), "units": 1}),
-        ("VGG", (), {"filters": (4,), "units": 2, "momentum": 0.5}),
     ],
 )
 def test_helper_and_lesson_build_the_same(lesson, name, arguments, options):
@@ -67,18 +65,31 @@ def test_helper_and_lesson_build_the_same(lesson, name, arguments, options):
     x = batch(4, 8, 8, 3)
     ours(x), theirs(x)
     named = {place(weight): weight for weight in ours.weights}
-    if name == "VGG":
-        named = dict(enumerate(ours.weights))
     assert len(named) == len(theirs.weights)
-    for number, weight in enumerate(theirs.weights):
-        weight.assign(named[number if name == "VGG" else place(weight)])
+    for weight in theirs.weights:
+        weight.assign(named[place(weight)])
     for training in (False, True):
         np.testing.assert_allclose(
             ours(x, training=training), theirs(x, training=training), atol=1e-5
         )
-    for number, weight in enumerate(theirs.weights):  # the moving averages moved alike
-        same = named[number if name == "VGG" else place(weight)]
-        np.testing.assert_allclose(weight, same, atol=1e-5)
+    for weight in theirs.weights:  # the moving averages moved alike
+        np.testing.assert_allclose(weight, named[place(weight)], atol=1e-5)
+
+
+@pytest.mark.parametrize("momentum", [None, 0.9])
+def test_plain_network_has_the_convolutions_of_the_resnet(lesson, momentum):
+    plain, ours, x = lesson["VGG"](momentum=momentum), lesson["ResNet"](), keras.Input((28, 28, 1))
+    assert plain(x).shape == ours(x).shape == (None, 10)
+
+    def kernels(network):
+        return sorted(
+            tuple(w.shape) for w in network.weights if w.name == "kernel" and w.shape[:2] != (1, 1)
+        )
+
+    assert kernels(plain) == kernels(ours)
+    norms = [one for one in plain.row if isinstance(one, layers.BatchNormalization)]
+    assert len(norms) == (12 if momentum else 0)
+    assert all(one.momentum == momentum for one in norms)
 
 
 def place(weight):
@@ -92,7 +103,7 @@ def test_helper_and_lesson_train_the_same(lesson, monkeypatch):
     runs = []
     for train in (resnet.train_on_digits, lesson["train"]):
         seed_everything(5)
-        model = resnet.VGG(filters=(4,), units=1)
+        model = lesson["VGG"](filters=(4,), units=1)
         runs.append(train(model, epochs=2, batch_size=16, peak=0.01))
     assert sorted(runs[0]) == sorted(runs[1])
     for name, values in runs[0].items():

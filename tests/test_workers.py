@@ -103,7 +103,11 @@ def test_config_names_all_workers_and_this_one():
 
 @pytest.mark.parametrize(
     ("ports", "index", "says"),
-    [([], 0, "ports: expected at least one"), ([1], 1, "below 1, got 1"), ([1], -1, "at least 0")],
+    [
+        ([], 0, "ports: expected at least one"),
+        ([1], 1, "from 0 to 0, got 1"),
+        ([1], -1, "from 0 to 0, got -1"),
+    ],
 )
 def test_config_refuses(ports, index, says):
     with pytest.raises(ValueError, match=says):
@@ -335,8 +339,8 @@ def test_clashes_without_end_are_an_error(script):
     [
         ({"workers": 0}, ValueError, "workers: expected at least 1"),
         ({"workers": 1.0}, TypeError, "workers: expected a whole number"),
-        ({"seconds": 0}, ValueError, "seconds: expected a number above 0"),
-        ({"seconds": float("nan")}, ValueError, "seconds: expected a number above 0"),
+        ({"seconds": 0}, ValueError, "seconds: expected a finite number above 0"),
+        ({"seconds": float("nan")}, ValueError, "seconds: expected a finite number above 0"),
         ({"seconds": "1"}, TypeError, "seconds: expected a number"),
         ({"arguments": "a b"}, TypeError, "arguments: expected a list"),
         ({"on_line": "print"}, TypeError, "on_line: expected a function"),

@@ -8,7 +8,7 @@ Read more: Keras guide "The Functional API"; for the second network LeCun et al.
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from course_utils.arguments import check_whole, check_wholes, short
+from course_utils.arguments import check_text, check_whole, check_wholes
 
 if TYPE_CHECKING:
     import keras
@@ -93,7 +93,7 @@ def build_cnn(
     >>> build_cnn(filters=(8, 16)).get_layer("pool_2").output.shape
     (None, 7, 7, 16)
     """
-    input_shape = check_wholes("input_shape", input_shape, least=1)
+    input_shape = check_wholes("input_shape", input_shape)
     filters = check_wholes("filters", filters, least=1)
     hidden = check_whole("hidden", hidden)
     classes = check_whole("classes", classes)
@@ -130,11 +130,7 @@ def _last(activation: str | None) -> str:
 def _check_activation(activation: Any) -> None:
     if activation is None:
         return
-    if not isinstance(activation, str):
-        raise TypeError(
-            "output_activation: expected the name of an activation or None, "
-            f"got {short(activation)}."
-        )
+    check_text("output_activation", activation)
     from keras import activations
 
     try:

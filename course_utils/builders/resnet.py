@@ -1,4 +1,4 @@
-"""A pre-activation ResNet for digits, the plain network of the same depth, and their training.
+"""A pre-activation ResNet for digits, and its training.
 
 Built in lesson 27. A residual unit normalises and activates before each of its convolutions, so
 that nothing stands on the shortcut, and nothing after the sum.
@@ -9,7 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from course_utils.arguments import check_flag, check_share, check_whole
+from course_utils.arguments import (
+    check_flag,
+    check_fraction,
+    check_maps,
+    check_whole,
+    check_wholes,
+)
 from course_utils.data import load_digits
 from course_utils.session import import_tensorflow
 from course_utils.training.callbacks import warmup_cosine
@@ -54,7 +60,7 @@ class ResidualUnit(keras.layers.Layer):
     """
 
     def __init__(self, filters: int, *, momentum: float = MOMENTUM, **kwargs: Any) -> None:
-        filters, momentum = check_whole("filters", filters), check_share("momentum", momentum)
+        filters, momentum = check_whole("filters", filters), check_fraction("momentum", momentum)
         super().__init__(**kwargs)
         self.filters, self.momentum = filters, momentum
         self.norm_1 = keras.layers.BatchNormalization(momentum=momentum, name="norm_1")
@@ -66,7 +72,7 @@ class ResidualUnit(keras.layers.Layer):
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Make the weights, for inputs of the shape (batch, height, width, channels)."""
-        shape = _check_maps(input_shape)
+        shape = check_maps("inputs", input_shape)
         inside = (*shape[:-1], self.filters)
         self.norm_1.build(shape)
         self.conv_1.build(shape)
@@ -121,7 +127,7 @@ class ResNetLayer(keras.layers.Layer):
         self, units: int, filters: int, *, momentum: float = MOMENTUM, **kwargs: Any
     ) -> None:
         units, filters = check_whole("units", units), check_whole("filters", filters)
-        momentum = check_share("momentum", momentum)
+        momentum = check_fraction("momentum", momentum)
         super().__init__(**kwargs)
         self.filters, self.momentum = filters, momentum
         self.units = [
@@ -130,7 +136,7 @@ class ResNetLayer(keras.layers.Layer):
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Make the weights, for inputs of the shape (batch, height, width, channels)."""
-        shape = _check_maps(input_shape)
+        shape = check_maps("inputs", input_shape)
         for unit in self.units:
             if not unit.built:
                 unit.build(shape)
@@ -192,8 +198,8 @@ class ResNet(keras.Model):
         momentum: float = MOMENTUM,
         **kwargs: Any,
     ) -> None:
-        filters, units = _check_filters(filters), check_whole("units", units)
-        classes, momentum = check_whole("classes", classes), check_share("momentum", momentum)
+        filters, units = list(check_wholes("filters", filters)), check_whole("units", units)
+        classes, momentum = check_whole("classes", classes), check_fraction("momentum", momentum)
         super().__init__(**kwargs)
         self.options = {
             "filters": filters,
@@ -213,95 +219,13 @@ class ResNet(keras.Model):
 
     def call(self, images: Any, training: bool | None = None) -> Any:
         """Return the logits of each image."""
-        _check_maps(images.shape, name="images")
+        check_maps("images", images.shape)
         x = self.stem(images)
         for n, chain in enumerate(self.chains):
             if n > 0:
                 x = self.pool(x)
             x = chain(x, training=training)
         return self.logits(self.hidden(self.flatten(x)))
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments that make the same model again."""
-        return super().get_config() | self.options
-
-
-@keras.saving.register_keras_serializable(package="course_utils")
-class VGG(keras.Model):
-    """The plain network of the same depth as :class:`ResNet`: the same convolutions in a row.
-
-    Each convolution is followed by ReLU. With its defaults 572,698 parameters: those of the
-    ResNet without batch normalisation and without the projections.
-
-    Args:
-        filters: the filters of the convolutions of each stage.
-        units: half the number of convolutions in each stage.
-        classes: the number of classes.
-        momentum: momentum of a batch normalisation between each convolution of the stages and its
-            ReLU, from 0 to 1. None leaves it out, as the paper does.
-        **kwargs: ``name``, ``dtype`` and ``trainable`` of a Keras model.
-
-    Called on float32 (batch, height, width, channels) from 0 to 1, it returns logits, float32
-    (batch, classes).
-
-    Raises:
-        TypeError: an argument has the wrong type.
-        ValueError: ``filters`` is empty, a number is below 1, ``momentum`` is not from 0 to 1, or
-            the images do not have four axes.
-
-    Source: K. Simonyan and A. Zisserman, "Very deep convolutional networks for large-scale image
-    recognition" (2014). Built in lesson 27.
-
-    >>> model = VGG()
-    >>> model(keras.Input((28, 28, 1))).shape, model.count_params()
-    ((None, 10), 572698)
-    """
-
-    def __init__(
-        self,
-        *,
-        filters: Sequence[int] = FILTERS,
-        units: int = 2,
-        classes: int = 10,
-        momentum: float | None = None,
-        **kwargs: Any,
-    ) -> None:
-        filters, units = _check_filters(filters), check_whole("units", units)
-        classes = check_whole("classes", classes)
-        if momentum is not None:
-            momentum = check_share("momentum", momentum)
-        super().__init__(**kwargs)
-        self.options = {
-            "filters": filters,
-            "units": units,
-            "classes": classes,
-            "momentum": momentum,
-        }
-        self.row = [keras.layers.Conv2D(8, 3, padding="same", activation="relu", name="stem")]
-        for stage, count in enumerate(filters, start=1):
-            if stage > 1:
-                self.row.append(keras.layers.MaxPooling2D(name=f"pool_{stage - 1}"))
-            for n in range(1, 2 * units + 1):
-                place = f"{stage}_{n}"
-                self.row.append(keras.layers.Conv2D(count, 3, padding="same", name=f"conv_{place}"))
-                if momentum is not None:
-                    norm = keras.layers.BatchNormalization(momentum=momentum, name=f"norm_{place}")
-                    self.row.append(norm)
-                self.row.append(keras.layers.ReLU(name=f"relu_{place}"))
-        self.row.append(keras.layers.Flatten(name="flatten"))
-        self.row.append(keras.layers.Dense(128, activation="relu", name="hidden"))
-        self.row.append(keras.layers.Dense(classes, name="logits"))
-
-    def call(self, images: Any, training: bool | None = None) -> Any:
-        """Return the logits of each image."""
-        _check_maps(images.shape, name="images")
-        x = images
-        for layer in self.row:
-            if isinstance(layer, keras.layers.BatchNormalization):
-                x = layer(x, training=training)
-            else:
-                x = layer(x)
-        return x
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make the same model again."""
@@ -398,24 +322,3 @@ def train_on_digits(
         callbacks=list(callbacks),
     )
     return history.history
-
-
-# --- checking arguments ---------------------------------------------------------------------
-
-
-def _check_filters(value: Any) -> list[int]:
-    if isinstance(value, str) or not isinstance(value, Sequence):
-        raise TypeError(f"filters: expected a list with a number for each chain, got {value!r}.")
-    if not value:
-        raise ValueError("filters: expected a number for each chain, got none.")
-    return [check_whole("filters", count) for count in value]
-
-
-def _check_maps(shape: Any, *, name: str = "inputs") -> tuple[int | None, ...]:
-    shape = tuple(shape)
-    if len(shape) != 4 or shape[-1] is None:
-        raise ValueError(
-            f"{name}: expected the shape (batch, height, width, channels), got {shape}. "
-            "Grey images need a last axis of size 1."
-        )
-    return shape

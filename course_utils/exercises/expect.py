@@ -2,7 +2,6 @@
 
 import contextlib
 import functools
-import inspect
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
@@ -10,7 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from course_utils.arguments import short as describe
 from course_utils.exercises.errors import describe_exception, name_of, type_name
+from course_utils.keras_private import inner_layers
 
 LONGEST_SEQUENCE = 10_000_000  # items that are turned into an array
 
@@ -165,32 +166,6 @@ def _wide(array: np.ndarray) -> np.ndarray:
     return array.astype(np.complex128 if array.dtype.kind == "c" else np.float64)
 
 
-def describe(value: Any) -> str:
-    """Say in a few words what a value is; survives objects that raise when they are looked at."""
-    try:
-        if value is None or isinstance(value, (bool, int, float, str)):
-            text = repr(value)
-            return text if len(text) <= 40 else f"{text[:36]}…{text[-1]}"
-        if isinstance(value, np.ndarray):
-            return f"a NumPy array of shape {value.shape}, {value.dtype}"
-        if hasattr(value, "shape") and hasattr(value, "dtype"):
-            dtype = getattr(value.dtype, "name", value.dtype)
-            name = type_name(value)
-            article = "an" if name[0] in "AEIOU" else "a"
-            return f"{article} {name} of shape {tuple(value.shape)}, {dtype}"
-        if isinstance(value, (list, tuple, dict, set)):
-            count = len(value)
-            return f"a {type_name(value)} of {count} item{'' if count == 1 else 's'}"
-        if inspect.isclass(value):
-            return f"the class {value.__name__}"
-        if inspect.isroutine(value):
-            name = name_of(value)
-            return "a function" if name == "Your function" else f"the function {name}"
-    except Exception:
-        pass
-    return f"an object of type {type_name(value)}"
-
-
 # ---------------------------------------------------------------- classes, layers and models
 
 
@@ -227,7 +202,7 @@ def lent(make: Callable[[], Any]) -> Callable[[], AbstractContextManager[Any]]:
 
 def _parts(model: Any) -> list[Any]:
     """Return the objects that a model consists of and is trained by."""
-    held = [value for layer in model._flatten_layers() for value in vars(layer).values()]
+    held = [value for layer in (model, *inner_layers(model)) for value in vars(layer).values()]
     listed = [item for value in held if isinstance(value, (list, tuple)) for item in value]
     return [*held, *listed, *model.weights]
 

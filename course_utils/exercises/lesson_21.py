@@ -14,6 +14,7 @@ from course_utils.exercises.expect import (
     to_array,
 )
 from course_utils.exercises.judging import Exercise, Wrong
+from course_utils.keras_private import list_calls, origin
 from course_utils.session import import_tensorflow
 
 tf = import_tensorflow()
@@ -695,14 +696,14 @@ def check_rebuild(answer):
 
 
 def _compare_edges(where, model, parts, edges, last):
-    start = model.inputs[0]._keras_history.operation.name
+    start = origin(model.inputs[0]).operation.name
     found, calls = _edges_of(model)
     found = [("input" if source == start else source, target) for source, target in found]
-    end = model.outputs[0]._keras_history.operation.name
+    end = origin(model.outputs[0]).operation.name
     for name, part in parts.items():
-        if len(part._inbound_nodes) > 1 or calls.get(name, 1) > 1:
+        if len(list_calls(part)) > 1 or calls.get(name, 1) > 1:
             fail(
-                f"{where}the part {name!r} is called {len(part._inbound_nodes)} times. Two parts "
+                f"{where}the part {name!r} is called {len(list_calls(part))} times. Two parts "
                 "read it, and both can be given the one tensor: keep it."
             )
     if end != last:

@@ -19,6 +19,7 @@ from course_utils.exercises.expect import (
     without_warnings,
 )
 from course_utils.exercises.judging import Exercise, Wrong
+from course_utils.keras_private import inner_layers
 from course_utils.session import import_tensorflow
 
 tf = import_tensorflow()
@@ -31,7 +32,7 @@ from course_utils.builders.resnet import ResidualUnit, ResNetLayer  # noqa: E402
 def parts(layer, kind):
     """Return the layers of a kind that a layer has used, each once."""
     found = []
-    for inner in layer._flatten_layers(include_self=False):
+    for inner in inner_layers(layer):
         if isinstance(inner, kind) and inner.built and not any(inner is one for one in found):
             found.append(inner)
     return found

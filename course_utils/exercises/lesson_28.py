@@ -20,9 +20,7 @@ from course_utils.session import import_tensorflow
 
 tf = import_tensorflow()
 import keras  # noqa: E402
-
-from course_utils.builders.imagenet_resnets import BasicBlock, Bottleneck  # noqa: E402
-from course_utils.builders.towers import Tower  # noqa: E402
+from keras import layers  # noqa: E402
 
 # ---------------------------------------------------------------- 28.1
 
@@ -233,6 +231,59 @@ and dense layer are those of this lesson. Count with arithmetic; no layer is nee
 # ---------------------------------------------------------------- 28.2
 
 
+@keras.saving.register_keras_serializable(package="lesson_28")
+class ConvNorm(layers.Layer):
+    """The class of the lesson: a convolution and its normalisation."""
+
+    def __init__(self, filters, size, strides=1, **kwargs):
+        super().__init__(**kwargs)
+        self.given = {"filters": filters, "size": size, "strides": strides}
+        self.convolution = layers.Conv2D(
+            filters, size, strides=strides, padding="same", use_bias=False
+        )
+        self.norm = layers.BatchNormalization()
+
+    def call(self, inputs):
+        return self.norm(self.convolution(inputs))
+
+    def get_config(self):
+        return super().get_config() | self.given
+
+
+@keras.saving.register_keras_serializable(package="lesson_28")
+class BasicBlock(layers.Layer):
+    """The class of the lesson: relu(shortcut + main path)."""
+
+    sizes, expansion = (3, 3), 1
+
+    def __init__(self, filters, *, strides=1, **kwargs):
+        super().__init__(**kwargs)
+        self.given = {"filters": filters, "strides": strides}
+        self.width, self.strides = self.expansion * filters, strides
+        *inner, last = self.sizes
+        parts = [ConvNorm(filters, size, strides if n == 0 else 1) for n, size in enumerate(inner)]
+        self.main_path, self.projection = [*parts, ConvNorm(self.width, last)], None
+
+    def build(self, input_shape):
+        if input_shape[-1] != self.width or self.strides != 1:
+            self.projection = ConvNorm(self.width, 1, self.strides)
+
+    def call(self, inputs):
+        x = inputs
+        for layer in self.main_path[:-1]:
+            x = tf.nn.relu(layer(x))
+        shortcut = inputs if self.projection is None else self.projection(inputs)
+        return tf.nn.relu(shortcut + self.main_path[-1](x))
+
+    def get_config(self):
+        return super().get_config() | self.given
+
+
+@keras.saving.register_keras_serializable(package="lesson_28")
+class Bottleneck(BasicBlock):
+    sizes, expansion = (1, 3, 1), 4
+
+
 def start_as_shortcut(block):
     gamma = block.main_path[-1].norm.gamma
     gamma.assign(np.zeros(gamma.shape))
@@ -379,7 +430,7 @@ def start_by_all_of_norm(block):
 
 def start_on_copy(block):
     copy = type(block).from_config(block.get_config())
-    copy.build((None, 6, 6, 4))
+    copy(keras.Input((6, 6, 4)))
     return start_as_shortcut(copy)
 
 
@@ -477,10 +528,26 @@ def rewired(tower, order):
 ORDERS = ([0, 1, 2], [0, 2], [1, 2], [2, 0, 1], [], [1, 0])
 
 
+class Tower(keras.Model):
+    """The class of the lesson: residual units between a stem and a head."""
+
+    def __init__(self, units, filters):
+        super().__init__()
+        self.stem = keras.Sequential([ConvNorm(filters, 3, strides=2), layers.ReLU()])
+        self.units = [BasicBlock(filters) for _ in range(units)]
+        self.head = keras.Sequential([layers.Flatten(), layers.Dense(10)])
+
+    def call(self, images):
+        x = self.stem(images)
+        for unit in self.units:
+            x = unit(x)
+        return self.head(x)
+
+
 @lent
 def small_tower():
     """Return a small tower in which each unit does something of its own."""
-    tower = Tower(8, shortcuts=True, batch_norm=True, filters=4)
+    tower = Tower(3, filters=4)
     tower(np.zeros((1, 14, 14, 1), np.float32))
     rng = np.random.default_rng(2)
     for weight in tower.weights:
@@ -613,12 +680,12 @@ def rewired_with_zeros(tower, order):
     images = keras.Input((14, 14, 1))
     x = tower.stem(images)
     for place, unit in enumerate(tower.units):
-        x = unit(x) if place in order else 0 * x
+        x = unit(x) if place in order else keras.ops.zeros_like(x)
     return keras.Model(images, tower.head(x))
 
 
 def rewired_anew(tower, order):
-    units = [type(unit).from_config(unit.get_config()) for unit in tower.units]
+    units = [BasicBlock(4) for _ in tower.units]
     images = keras.Input((14, 14, 1))
     x = tower.stem(images)
     for place in order:

@@ -3,6 +3,7 @@
 import time
 from typing import Any
 
+from course_utils.arguments import check_flag, check_number, check_whole
 from course_utils.session import import_tensorflow, is_quiet
 
 import_tensorflow()
@@ -27,8 +28,8 @@ class Progress(keras.callbacks.Callback):
     """
 
     def __init__(self, *, quiet: bool | None = None) -> None:
-        if quiet is not None and not isinstance(quiet, bool):
-            raise TypeError(f"quiet: expected True, False or None, got {quiet!r}.")
+        if quiet is not None:
+            check_flag("quiet", quiet)
         super().__init__()
         self.quiet = is_quiet() if quiet is None else quiet
 
@@ -80,15 +81,9 @@ def warmup_cosine(
     Source: Loshchilov and Hutter 2016, "SGDR: stochastic gradient descent with warm restarts";
     Goyal et al. 2017, "Accurate, large minibatch SGD", for the warm-up. Built in lesson 13.
     """
-    if isinstance(peak, bool) or not isinstance(peak, (int, float)):
-        raise TypeError(f"peak: expected a number, got {peak!r}.")
-    if not 0 < peak < float("inf"):
-        raise ValueError(f"peak: expected a finite number above 0, got {peak}.")
-    for name, value in (("warmup_steps", warmup_steps), ("total_steps", total_steps)):
-        if isinstance(value, bool) or not isinstance(value, int):
-            raise TypeError(f"{name}: expected a whole number of batches, got {value!r}.")
-    if warmup_steps < 0:
-        raise ValueError(f"warmup_steps: expected at least 0, got {warmup_steps}.")
+    peak = check_number("peak", peak, above=0)
+    warmup_steps = check_whole("warmup_steps", warmup_steps, least=0)
+    total_steps = check_whole("total_steps", total_steps, least=0)
     if total_steps <= warmup_steps:
         raise ValueError(
             f"total_steps: expected more than the {warmup_steps} warm-up steps, "

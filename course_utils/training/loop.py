@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from course_utils.arguments import check_flag, check_whole, short
+from course_utils.arguments import check_callable, check_flag, check_whole, short
 from course_utils.session import import_tensorflow, is_quiet
 
 if TYPE_CHECKING:
@@ -75,10 +75,8 @@ def make_batches(
             raise ValueError(f"seed: {seed} has nothing to fix without shuffle=True.")
     if not reshuffle and not shuffle:
         raise ValueError("reshuffle: False means something only together with shuffle=True.")
-    if transform is not None and not callable(transform):
-        raise TypeError(
-            f"transform: expected a function of the parts of a batch, got {short(transform)}."
-        )
+    if transform is not None:
+        check_callable("transform", transform)
     if drop_remainder and batch_size > count:
         raise ValueError(
             f"batch_size: {count} samples do not fill one batch of {batch_size}, and "
@@ -405,6 +403,18 @@ class _Run:
         """Store the state after an epoch; what was stored before goes when this is complete."""
         self._history.assign(json.dumps(history))
         self._manager.save()
+
+
+def largest_gap(model: "keras.Model", other: "keras.Model") -> float:
+    """Return the largest difference between the weights of two models of the same layers.
+
+    Raises:
+        ValueError: the models have other numbers of weights, or weights of other shapes.
+
+    Built in lesson 15.
+    """
+    pairs = zip(model.get_weights(), other.get_weights(), strict=True)
+    return max(float(np.abs(ours - theirs).max()) for ours, theirs in pairs)
 
 
 # --- checks of arguments --------------------------------------------------------------------

@@ -6,17 +6,19 @@ Prints what was measured, one column a seed, then one line a claim, and ends wit
 claim fails for any seed. About 20 s a seed on two cores.
 """
 
+import functools
 import math
 import sys
 import time
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 
-from course_utils.builders import from_scratch as scratch
 from course_utils.data import load_digits, ten_digits
 from course_utils.session import import_tensorflow, seed_everything
+from tools.lesson_code import lesson_parts
 from tools.seeds.runs import repeat_measurements
 
 tf = import_tensorflow()
@@ -24,36 +26,15 @@ tf = import_tensorflow()
 STUCK = 0.9 * math.log(1e7)  # nine of ten classes at the clipped probability, one right
 
 
-def flat(images: np.ndarray) -> np.ndarray:
-    """Return images (n, 28, 28) of uint8 as float32 (n, 784) from 0 to 1."""
-    return images.reshape(len(images), -1).astype("float32") / 255
-
-
-def clipped_loss(labels: Any, logits: Any) -> Any:
-    """Return the loss computed from clipped probabilities, as the lesson's first version does."""
-    probabilities = tf.clip_by_value(tf.nn.softmax(logits), 1e-7, 1 - 1e-7)
-    right = tf.reduce_sum(tf.one_hot(labels, 10) * probabilities, axis=1)
-    return -tf.reduce_mean(tf.math.log(right))
-
-
-def twin_columns(shape: tuple[int, int]) -> Any:
-    """Return first values in which all units of a layer are the same."""
-    return tf.tile(scratch.centred((shape[0], 1)), [1, shape[1]])
-
-
-def twin_rows(shape: tuple[int, int]) -> Any:
-    """Return first values that read all units of the layer before in the same way."""
-    return tf.tile(scratch.centred((1, shape[1])), [shape[0], 1])
-
-
-def network(first: Callable = scratch.centred, last: Callable | None = None) -> Any:
-    """Return the lesson's network, 784 to 512 to 10."""
-    hidden = scratch.NaiveDense(784, 512, tf.nn.relu, initial=first)
-    return scratch.NaiveSequential([hidden, scratch.NaiveDense(512, 10, initial=last or first)])
+@functools.cache
+def lesson() -> SimpleNamespace:
+    """Return the functions and classes of the lesson."""
+    return SimpleNamespace(**lesson_parts("08"))
 
 
 def measure(seed: int) -> dict[str, float]:
     """Run everything that the lesson trains with one seed; return the numbers it speaks of."""
+    scratch, network, flat = lesson(), lesson().new_network, lesson().flatten
     (train_images, train_labels), (test_images, test_labels) = load_digits()
     x, y = flat(train_images), train_labels.astype("int64")
     test = flat(test_images), test_labels.astype("int64")
@@ -75,7 +56,8 @@ def measure(seed: int) -> dict[str, float]:
 
     for rate in (0.001, 0.01, 0.1):
         for name, start_values in (("published", scratch.published), ("centred", scratch.centred)):
-            options = {"epochs": 5, "learning_rate": rate, "loss_function": clipped_loss}
+            options = {"epochs": 5, "learning_rate": rate}
+            options["loss_function"] = scratch.loss_from_probabilities
             run(f"{name} {rate}", network(start_values), **options)
     run("published 0.1, joint loss", network(scratch.published), epochs=5)
     hidden = {
@@ -89,7 +71,7 @@ def measure(seed: int) -> dict[str, float]:
         correlation = np.corrcoef(varied.T)
         found[f"hidden {name}: alike"] = float(np.median(correlation[np.triu_indices(50, 1)]))
     run("zeros", network(tf.zeros), epochs=3)
-    twins = network(twin_columns, twin_rows)
+    twins = network(scratch.twin_columns, scratch.twin_rows)
     run("twins", twins, epochs=5)
     columns = twins.layers[0].W.numpy()
     found["twins: spread"] = float(np.abs(columns - columns[:, :1]).max())

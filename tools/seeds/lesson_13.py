@@ -7,6 +7,7 @@ claim fails for any seed. About 35 s a seed on two cores. What the lesson shows 
 of bits or shapes (saving, freezing, hooks) does not depend on a seed and is not repeated here.
 """
 
+import functools
 import sys
 import tempfile
 import warnings
@@ -19,6 +20,7 @@ import numpy as np
 from course_utils.builders.models import build_mlp
 from course_utils.data import load_digits
 from course_utils.session import import_tensorflow, seed_everything
+from tools.lesson_code import lesson_parts
 from tools.seeds.runs import repeat_measurements
 
 tf = import_tensorflow()
@@ -28,18 +30,10 @@ from keras import callbacks  # noqa: E402
 CROSS_ENTROPY = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 
 
-class RobustLoss(keras.losses.Loss):
-    """(1 - p ** q) / q for the probability p of the label, as lesson 13 writes it."""
-
-    def __init__(self, q: float = 0.7, name: str = "robust_loss", **kwargs: Any) -> None:
-        super().__init__(name=name, **kwargs)
-        self.q = q
-
-    def call(self, y_true: Any, y_pred: Any) -> Any:
-        """Return the loss of each sample."""
-        one_hot = tf.one_hot(tf.cast(tf.reshape(y_true, [-1]), tf.int32), y_pred.shape[-1])
-        p = tf.reduce_sum(one_hot * tf.nn.softmax(y_pred), axis=1)
-        return (1 - p**self.q) / self.q
+@functools.cache
+def robust_loss() -> type:
+    """Return the loss class of the lesson."""
+    return lesson_parts("13", only=("RobustLoss",))["RobustLoss"]
 
 
 def measure(seed: int) -> dict[str, float]:
@@ -128,7 +122,7 @@ def measure(seed: int) -> dict[str, float]:
     of_batches = [worst_class(right[part], held_out[1][part]) for part in parts]
     found["worst class: mean over batches"] = float(np.mean(of_batches))
 
-    robust = train(new_model(loss=RobustLoss()))
+    robust = train(new_model(loss=robust_loss()()))
     found["robust: gain"] = robust["val_accuracy"][-1] - plain["val_accuracy"][-1]
     found["robust: accuracy"] = robust["accuracy"][-1]
 

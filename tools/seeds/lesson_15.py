@@ -6,9 +6,11 @@ Prints what was measured, one column a seed, then one line a claim, and ends wit
 claim fails for any seed. About 40 s a seed on two cores.
 """
 
+import functools
 import math
 import sys
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -16,7 +18,8 @@ import numpy as np
 from course_utils.builders.models import build_mlp
 from course_utils.data import load_digits
 from course_utils.session import import_tensorflow, seed_everything
-from course_utils.training.loop import TrainingLoop, make_batches
+from course_utils.training.loop import TrainingLoop, largest_gap, make_batches
+from tools.lesson_code import lesson_parts
 from tools.seeds.runs import repeat_measurements
 
 tf = import_tensorflow()
@@ -42,36 +45,10 @@ def cross_entropy() -> Any:
     return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 
 
-def from_probabilities(labels: Any, outputs: Any) -> Any:
-    """Return the loss that applies a softmax to probabilities."""
-    return tf.nn.sparse_softmax_cross_entropy_with_logits(labels, outputs)
-
-
-def diagnose(run: dict[str, list[float]]) -> str:
-    """Name what is wrong with a run, as the lesson's function of this name does."""
-    first, last = run["loss"][0], run["loss"][-1]
-    val_last = run["val_loss"][-1]
-    if max(abs(loss - CHANCE) for loss in run["loss"] + run["val_loss"]) < 0.03:
-        return "dead start"
-    if first > 5:
-        return "rate too high" if last > 1 else "inputs not scaled"
-    if last > 1 and val_last > last + 0.15:
-        return "labels shuffled apart"
-    if val_last > 3 * last and val_last > 1:
-        return "validation from elsewhere"
-    if last > 1.4 and run["accuracy"][-1] > 0.8:
-        return "softmax twice"
-    if last > 1.4:
-        return "rate too low"
-    if last > 1.2 * val_last:
-        return "metric never reset"
-    return "healthy"
-
-
-def weights_gap(model: Any, other: Any) -> float:
-    """Return the largest difference between two models' weights."""
-    pairs = zip(model.get_weights(), other.get_weights(), strict=True)
-    return max(float(np.abs(ours - theirs).max()) for ours, theirs in pairs)
+@functools.cache
+def lesson() -> SimpleNamespace:
+    """Return the functions of the lesson."""
+    return SimpleNamespace(**lesson_parts("15", only=("diagnose", "from_probabilities")))
 
 
 def measure(seed: int) -> dict[str, float]:
@@ -92,7 +69,7 @@ def measure(seed: int) -> dict[str, float]:
     TrainingLoop(twin, optimizer=keras.optimizers.SGD(0.1), loss=cross_entropy()).fit(
         batches, epochs=3
     )
-    found["gap: loop and fit"] = weights_gap(model, twin)
+    found["gap: loop and fit"] = largest_gap(model, twin)
     found["moved by training"] = max(
         float(np.abs(old - new).max()) for old, new in zip(start, model.get_weights(), strict=True)
     )
@@ -162,7 +139,7 @@ def measure(seed: int) -> dict[str, float]:
     for name in ("loss", "accuracy"):
         never_reset[name] = list(np.cumsum(never_reset[name]) / np.arange(1, 9))
     patients = (
-        run(model=build_mlp(output_activation="softmax"), loss=from_probabilities),
+        run(model=build_mlp(output_activation="softmax"), loss=lesson().from_probabilities),
         run(optimizer=keras.optimizers.Adam(1e-5)),
         run(validation=(test[0][:, :, ::-1], test[1])),
         run(model=zeros),
@@ -173,9 +150,9 @@ def measure(seed: int) -> dict[str, float]:
     )
     found["healthy: training"] = healthy["accuracy"][-1]
     found["healthy: validation"] = healthy["val_accuracy"][-1]
-    found["healthy: diagnosed"] = float(diagnose(healthy) == "healthy")
+    found["healthy: diagnosed"] = float(lesson().diagnose(healthy) == "healthy")
     for cause, patient in zip(CAUSES, patients, strict=True):
-        found[f"{cause}: diagnosed"] = float(diagnose(patient) == cause)
+        found[f"{cause}: diagnosed"] = float(lesson().diagnose(patient) == cause)
         for name in ("loss", "val_loss"):
             found[f"{cause}: first {name}"] = patient[name][0]
             found[f"{cause}: last {name}"] = patient[name][-1]

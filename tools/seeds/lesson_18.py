@@ -22,15 +22,14 @@ from typing import Any
 
 import numpy as np
 
-ROOT = Path(__file__).resolve().parents[2]
-from course_utils.builders.headlines import build_headline_model, encode_context  # noqa: E402
-from course_utils.data import load_headlines  # noqa: E402
-from course_utils.session import import_tensorflow, seed_everything  # noqa: E402
-from tools.seeds.runs import judge, seed_options  # noqa: E402
+from course_utils.session import import_tensorflow, seed_everything
+from tools.lesson_code import lesson_parts
+from tools.seeds.runs import judge, quiet_lesson, seed_options
 
 tf = import_tensorflow()
 import keras  # noqa: E402
-from keras import layers  # noqa: E402
+
+ROOT = Path(__file__).resolve().parents[2]
 
 TARGET = ROOT / "data" / "results_18.json"
 EPOCHS, BATCH, RATE = 12, 64, 0.005  # of the model on all 6,000 headlines
@@ -45,47 +44,24 @@ ARMS = {  # name -> target of the auxiliary output, weight of its loss
 
 
 class Data:
-    """The headlines as numbers, as the lesson prepares them."""
+    """The headlines as numbers, and the models of the lesson: what its cells make."""
 
     def __init__(self) -> None:
-        self.train, self.test = load_headlines()
-        vectorize = layers.TextVectorization(output_sequence_length=12)
-        vectorize.adapt(self.train["headline"])
-        self.x, self.test_x = (
-            {
-                "headline": vectorize(part["headline"]).numpy(),
-                "context": encode_context(part["hour"], part["weekday"]),
-            }
-            for part in (self.train, self.test)
-        )
-
-    def error(self, name: str, answers: Any) -> float:
-        """Return the mean squared error on the test headlines."""
-        return float(np.mean((np.ravel(answers) - self.test[name]) ** 2))
-
-
-def text_only() -> Any:
-    """Return the model without the context."""
-    headline = keras.Input((12,), dtype="int32", name="headline")
-    x = layers.Embedding(107, 32, mask_zero=True)(headline)
-    x = layers.LSTM(32)(x)
-    for _ in range(3):
-        x = layers.Dense(64, activation="relu")(x)
-    return keras.Model({"headline": headline}, layers.Dense(1)(x))
-
-
-def context_only() -> Any:
-    """Return the model without the headline."""
-    context = x = keras.Input((31,), name="context")
-    for _ in range(3):
-        x = layers.Dense(64, activation="relu")(x)
-    return keras.Model({"context": context}, layers.Dense(1)(x))
+        lesson = quiet_lesson("18", "train", "floor", "vectorize", "encode_context",
+                                   "build_headline_model", "inputs")  # fmt: skip
+        self.train, self.test = lesson["train"], lesson["test"]
+        self.x, self.test_x = lesson["inputs"], lesson["test_inputs"]
+        self.error, self.encode_context = lesson["error"], lesson["encode_context"]
+        self.build = lesson["build_headline_model"]
+        alone = lesson_parts("18")
+        alone["inputs"] = self.x
+        self.build_single = alone["build_single"]
 
 
 def compare(data: Data, seed: int, target: str, weight: float) -> list[float]:
     """Train on few headlines with one auxiliary loss; return the test error after each epoch."""
     seed_everything(seed)
-    model = build_headline_model()
+    model = data.build()
     model.compile(
         keras.optimizers.Adam(RATE),
         loss={"reposts": "mse", "likes": "mse"},
@@ -123,7 +99,7 @@ def measure(data: Data, seed: int) -> dict[str, float]:
         found[f"{name}: mean"] = data.error(name, np.full(2000, data.train[name].mean()))
 
     seed_everything(seed)
-    model = build_headline_model()
+    model = data.build()
     model.compile(
         keras.optimizers.Adam(RATE),
         loss={"reposts": "mse", "likes": "mse"},
@@ -141,7 +117,7 @@ def measure(data: Data, seed: int) -> dict[str, float]:
     found["gap, never"], found["gap, not never"] = gap[never].mean(), gap[~never].mean()
     weekend = test["weekday"] >= 5
     found["gap, weekend"], found["gap, working day"] = gap[weekend].mean(), gap[~weekend].mean()
-    times = encode_context(range(24), [2] * 24)
+    times = data.encode_context(range(24), [2] * 24)
     words = data.test_x["headline"]
     for name in ("hamster", "pizza"):
         rows = np.flatnonzero([name in text.lower() for text in test["headline"]])[:1]  # drawn
@@ -155,15 +131,12 @@ def measure(data: Data, seed: int) -> dict[str, float]:
         )
         found[f"{name}: noon minus 23 h"] = float(day[0] - day[1])
 
-    for name, builder, epochs in (("text", text_only, 5), ("context", context_only, 5)):
+    for name, part in (("text", "headline"), ("context", "context")):
         seed_everything(seed)
-        single = builder()
-        single.compile(keras.optimizers.Adam(RATE), loss="mse")
-        part = "headline" if name == "text" else "context"
-        single.fit(
-            {part: data.x[part]}, targets["reposts"], epochs=epochs, batch_size=BATCH, verbose=0
-        )
-        answer = single.predict_on_batch({part: data.test_x[part]})
+        single = data.build_single(part)
+        single.compile(keras.optimizers.Adam(RATE), "mse")
+        single.fit(data.x[part], targets["reposts"], epochs=5, batch_size=BATCH, verbose=0)
+        answer = single.predict_on_batch(data.test_x[part])
         found[f"reposts: {name} only"] = data.error("reposts", answer)
     return found
 

@@ -7,32 +7,40 @@ claim fails for any seed. The lesson trains the short runs live; the long ones (
 characters, more pairs, more epochs) stand here alone. About 90 s a seed on two cores.
 """
 
+import functools
 import math
 import sys
 import time
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 
-from course_utils.builders import sharing
+from course_utils.data import load_digits
 from course_utils.session import import_tensorflow, seed_everything
+from tools.lesson_code import lesson_parts
 from tools.seeds.runs import judge, seed_options
 
 tf = import_tensorflow()
 import keras  # noqa: E402
 
 SHORT = 56  # characters to which the lesson cuts the posts
+HEADS = ("joined", "hidden", "difference")
+
+Pairs = tuple[tuple[np.ndarray, np.ndarray], np.ndarray]
 
 
-def train(
-    model: Any, pairs: sharing.Pairs, test: sharing.Pairs, *, epochs: int, rate: float
-) -> dict[str, float]:
+@functools.cache
+def lesson() -> SimpleNamespace:
+    """Return the functions of the lesson: pairs, encoders, the two-sided network, training."""
+    return SimpleNamespace(**lesson_parts("19"))
+
+
+def train(model: Any, pairs: Pairs, test: Pairs, *, epochs: int, rate: float) -> dict[str, float]:
     """Train a siamese model as the lesson does; return accuracies, test loss and seconds."""
-    model.compile(keras.optimizers.Adam(rate), "binary_crossentropy", metrics=["accuracy"])
-    (left, right), same = pairs
     start = time.perf_counter()
-    history = model.fit([left, right], same, batch_size=64, epochs=epochs, verbose=0).history
+    history = lesson().train(model, pairs, test, epochs=epochs, rate=rate)
     seconds = time.perf_counter() - start
     (left, right), same = test
     loss, accuracy = model.evaluate([left, right], same, batch_size=256, verbose=0)
@@ -44,16 +52,10 @@ def train(
     }
 
 
-def count_characters(codes: np.ndarray) -> np.ndarray:
-    """Return how often each of 256 characters occurs in each post, float32 (n, 256)."""
-    return np.stack([np.bincount(row, minlength=256) for row in codes]).astype("float32")
-
-
 def counting_accuracy(length: int = SHORT) -> float:
     """Train a small network on the differences of character counts; return its test accuracy."""
     inputs = [
-        np.abs(count_characters(left) - count_characters(right))[:, 1:]
-        for (left, right), _ in (pairs_of_posts("train", length), pairs_of_posts("test", length))
+        lesson().count_differences(pairs_of_posts(part, length)) for part in ("train", "test")
     ]
     answers = [pairs_of_posts(part, length)[1] for part in ("train", "test")]
     model = keras.Sequential(
@@ -68,16 +70,14 @@ def counting_accuracy(length: int = SHORT) -> float:
     return model.evaluate(inputs[1], answers[1], verbose=0)[1]
 
 
-def pairs_of_posts(part: str, length: int) -> sharing.Pairs:
+def pairs_of_posts(part: str, length: int) -> Pairs:
     """Return the lesson's pairs of posts: 4,000 for training, 2,000 for testing."""
     count, seed = {"train": (4_000, 1), "test": (2_000, 2)}[part]
-    return sharing.post_pairs(count, part=part, length=length, seed=seed)
+    return lesson().post_pairs(count, part=part, length=length, seed=seed)
 
 
 def nearest_neighbours(tower: Any) -> float:
     """Return how often a test digit and the nearest other one have one number, by their vectors."""
-    from course_utils.data import load_digits
-
     _, (images, labels) = load_digits()
     vectors = tower.predict((images[..., None] / 255).astype("float32"), verbose=0)
     squares = np.sum(vectors**2, axis=1)
@@ -93,28 +93,28 @@ def measure_digits(seed: int) -> dict[str, float]:
     def keep(name: str, result: dict[str, float]) -> None:
         found.update({f"{name}: {what}": value for what, value in result.items()})
 
-    digits = sharing.digit_pairs(3_600, seed=1)
-    few = sharing.digit_pairs(1_800, seed=1)
-    many = sharing.digit_pairs(10_800, seed=1)
-    test = sharing.digit_pairs(1_800, part="test", seed=2)
+    digits = lesson().digit_pairs(3_600, seed=1)
+    few = lesson().digit_pairs(1_800, seed=1)
+    many = lesson().digit_pairs(10_800, seed=1)
+    test = lesson().digit_pairs(1_800, part="test", seed=2)
     seed_everything(seed)
-    for head in sharing.HEADS:
-        tower = sharing.build_digit_tower()
-        model = sharing.build_siamese(tower, head=head)
+    for head in HEADS:
+        tower = lesson().build_digit_tower()
+        model = lesson().build_siamese(tower, head=head)
         keep(head, train(model, digits, test, epochs=4, rate=0.003))
         if head == "difference":
             found["difference: neighbours"] = nearest_neighbours(tower)
-    model = sharing.build_siamese(sharing.build_digit_tower(), head="joined")
+    model = lesson().build_siamese(lesson().build_digit_tower(), head="joined")
     keep("joined, many", train(model, many, test, epochs=3, rate=0.003))
-    model = sharing.build_siamese(sharing.build_digit_tower())
+    model = lesson().build_siamese(lesson().build_digit_tower())
     keep("difference, many", train(model, many, test, epochs=4, rate=0.003))
     for name, pairs, epochs in (("few", few, 2), ("many", many, 4)):
         for kind in ("shared", "twins"):
             if (name, kind) == ("many", "shared"):
                 continue
-            tower = sharing.build_digit_tower()
-            other = sharing.build_digit_tower(name="right_tower") if kind == "twins" else None
-            model = sharing.build_siamese(tower, other)
+            tower = lesson().build_digit_tower()
+            other = lesson().build_digit_tower(name="right_tower") if kind == "twins" else None
+            model = lesson().build_siamese(tower, other)
             keep(f"{kind}, {name}", train(model, pairs, test, epochs=epochs, rate=0.003))
     return found
 
@@ -129,18 +129,18 @@ def measure_posts(seed: int) -> dict[str, float]:
     seed_everything(seed)
     short = pairs_of_posts("train", SHORT), pairs_of_posts("test", SHORT)
     found["counting: test"] = counting_accuracy()
-    fast = sharing.build_siamese(sharing.build_fast_encoder(length=SHORT))
+    fast = lesson().build_siamese(lesson().build_fast_encoder(length=SHORT))
     keep("fast", train(fast, *short, epochs=4, rate=0.01))
-    lstm = sharing.build_siamese(sharing.build_lstm_encoder(length=SHORT))
+    lstm = lesson().build_siamese(lesson().build_lstm_encoder(length=SHORT))
     keep("LSTM", train(lstm, *short, epochs=2, rate=0.01))
-    fast = sharing.build_siamese(sharing.build_fast_encoder(length=SHORT), head="joined")
+    fast = lesson().build_siamese(lesson().build_fast_encoder(length=SHORT), head="joined")
     keep("fast, joined", train(fast, *short, epochs=4, rate=0.01))
-    twins = [sharing.build_fast_encoder(length=SHORT, name=name) for name in ("one", "two")]
-    keep("fast, twins", train(sharing.build_siamese(*twins), *short, epochs=4, rate=0.01))
-    twins = [sharing.build_lstm_encoder(length=SHORT, name=name) for name in ("one", "two")]
-    keep("LSTM, twins", train(sharing.build_siamese(*twins), *short, epochs=2, rate=0.01))
+    twins = [lesson().build_fast_encoder(length=SHORT, name=name) for name in ("one", "two")]
+    keep("fast, twins", train(lesson().build_siamese(*twins), *short, epochs=4, rate=0.01))
+    twins = [lesson().build_lstm_encoder(length=SHORT, name=name) for name in ("one", "two")]
+    keep("LSTM, twins", train(lesson().build_siamese(*twins), *short, epochs=2, rate=0.01))
     full = pairs_of_posts("train", 140), pairs_of_posts("test", 140)
-    lstm = sharing.build_siamese(sharing.build_lstm_encoder(length=140))
+    lstm = lesson().build_siamese(lesson().build_lstm_encoder(length=140))
     keep("LSTM, 140", train(lstm, *full, epochs=2, rate=0.01))
     return found
 

@@ -6,114 +6,64 @@ Prints what was measured, one column a seed, then one line a claim, and ends wit
 claim fails for any seed. About 40 s of computing a seed.
 """
 
-import math
+import functools
 import sys
 from collections.abc import Callable
-from typing import Any
+from types import SimpleNamespace
 
 import numpy as np
 
-from course_utils.builders import blocks
 from course_utils.data import load_digits
 from course_utils.session import import_tensorflow, seed_everything
+from tools.lesson_code import lesson_parts
 from tools.seeds.runs import repeat_measurements
 
 import_tensorflow()
 import keras  # noqa: E402
 from keras import layers  # noqa: E402
 
-MOMENTUM = 0.9
+CONTESTANTS = ("plain", "residual", "inception", "separable")
 
 
-def plain(x: Any, width: int) -> Any:
-    """Return two 3x3 convolutions of x."""
-    return blocks.plain_block(x, width, momentum=MOMENTUM)
-
-
-def residual(x: Any, width: int) -> Any:
-    """Return the same with a shortcut."""
-    return blocks.residual_block(x, width, momentum=MOMENTUM)
-
-
-def separable(x: Any, width: int) -> Any:
-    """Return two depthwise separable convolutions of x."""
-    x = blocks.separable_block(x, width, momentum=MOMENTUM)
-    return blocks.separable_block(x, width, momentum=MOMENTUM)
-
-
-def inception(x: Any, width: int) -> Any:
-    """Return four looks at x that share the width in the proportions 2 : 4 : 1 : 1."""
-    return blocks.inception_block(
-        x,
-        ones=width // 4,
-        threes=width // 2,
-        fives=width // 8,
-        pooled=width // 8,
-        reduce_threes=width // 4,
-        reduce_fives=width // 16,
-        momentum=MOMENTUM,
-    )
-
-
-CONTESTANTS = {
-    "plain": (plain, (10, 22)),
-    "residual": (residual, (10, 21)),
-    "inception": (inception, (32, 64)),
-    "separable": (separable, (30, 64)),
-}
-"""Name -> block and its widths at 14x14 and at 7x7, such that all cost the same."""
-
-
-def classifier(block: Callable[[Any, int], Any], widths: tuple[int, int]) -> Any:
-    """Return the lesson's classifier: a stem, a block, pooling, a wider block, a head."""
-    images = keras.Input((28, 28, 1))
-    x = layers.Conv2D(8, 3, strides=2, padding="same", activation="relu")(images)
-    x = block(x, widths[0])
-    x = layers.MaxPooling2D()(x)
-    x = block(x, widths[1])
-    x = layers.GlobalAveragePooling2D(name="features")(x)
-    return keras.Model(images, layers.Dense(10)(x))
-
-
-def train(model: Any, data: tuple, test: tuple, epochs: int) -> list[float]:
-    """Fit a model as the lesson does; return the accuracy on the test digits by epoch."""
-    steps = epochs * math.ceil(len(data[0]) / 64)
-    schedule = keras.optimizers.schedules.CosineDecay(0.005, steps)
-    model.compile(
-        keras.optimizers.Adam(schedule),
-        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-        metrics=["accuracy"],
-    )
-    history = model.fit(*data, batch_size=64, epochs=epochs, verbose=0, validation_data=test)
-    return history.history["val_accuracy"]
+@functools.cache
+def lesson() -> SimpleNamespace:
+    """Return the blocks, the classifier, the training and the prepared digits of the lesson."""
+    space = lesson_parts("21", "contestants", "widths")
+    (images, labels), (test_images, test_labels) = load_digits()
+    space |= {"train_labels": labels, "test_labels": test_labels}
+    for name, each in (("train_images", images), ("test_images", test_images)):
+        space[name] = (each / 255).astype("float32")[..., np.newaxis]
+    return SimpleNamespace(**space)
 
 
 def measure(seed: int) -> dict[str, float]:
     """Run everything that the lesson trains with one seed; return the numbers it speaks of."""
-    (train_images, train_labels), (test_images, test_labels) = load_digits()
-    x, test_x = ((each / 255).astype("float32")[..., None] for each in (train_images, test_images))
+    made = lesson()
     keras.utils.clear_session()
     seed_everything(seed)
     found: dict[str, float] = {}
-    models = {name: classifier(*contestant) for name, contestant in CONTESTANTS.items()}
+    models = {
+        name: made.classifier(made.contestants[name], made.widths[name]) for name in CONTESTANTS
+    }
     for name, model in models.items():
-        found[f"{name}: million multiplications"] = blocks.model_multiplications(model) / 1e6
+        found[f"{name}: million multiplications"] = made.model_multiplications(model) / 1e6
         found[f"{name}: parameters"] = model.count_params()
-        accuracies = train(model, (x, train_labels), (test_x, test_labels), 3)
-        for epoch, value in enumerate(accuracies, start=1):
+        run = made.train(model, made.train_labels, made.test_labels, epochs=3).history
+        for epoch, value in enumerate(run["val_accuracy"], start=1):
             found[f"{name}: epoch {epoch}"] = value
-        found[name] = accuracies[-1]
+        found[name] = run["val_accuracy"][-1]
 
     reader = models["residual"]
     encoder = keras.Model(reader.input, reader.get_layer("features").output)
     images = keras.Input((28, 28, 1))
     odd = keras.Model(images, layers.Dense(2)(encoder(images)))
     encoder.trainable = False
-    before = reader.predict(test_x, verbose=0)
-    found["odd or even"] = train(odd, (x, train_labels % 2), (test_x, test_labels % 2), 2)[-1]
-    after = reader.predict(test_x, verbose=0)
+    before = reader.predict(made.test_images, verbose=0)
+    run = made.train(odd, made.train_labels % 2, made.test_labels % 2, epochs=2)
+    found["odd or even"] = run.history["val_accuracy"][-1]
+    after = reader.predict(made.test_images, verbose=0)
     found["reader changed"] = float(np.abs(after - before).max())
-    right = (np.argmax(after, axis=-1) == test_labels).reshape(200, 5)
+    right = (np.argmax(after, axis=-1) == made.test_labels).reshape(200, 5)
     found["digits"], found["codes"] = float(right.mean()), float(right.all(axis=1).mean())
     return found
 

@@ -8,78 +8,51 @@ layer behind the concatenation, and clips with a frozen question encoder. About 
 computing a seed.
 """
 
-import math
+import functools
 import sys
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 
-from course_utils.builders import visual_questions as vq
+from course_utils import scenes
 from course_utils.data import load_digits
 from course_utils.session import import_tensorflow, seed_everything
-from course_utils.training.callbacks import warmup_cosine
+from tools.lesson_code import lesson_parts
 from tools.seeds.runs import repeat_measurements
 
-tf = import_tensorflow()
+import_tensorflow()
 import keras  # noqa: E402
 from keras import layers  # noqa: E402
 
-NUMBER_OF_ANSWERS = {len(vq.GRID_ANSWERS): vq.GRID_ANSWERS, len(vq.CLIP_ANSWERS): vq.CLIP_ANSWERS}
+JOINS = ("product", "concatenation")
 
 
-def train(model: Any, inputs: Any, answers: np.ndarray, *, epochs: int = 6, peak: float = 5e-3):
-    """Fit a model as the lesson does."""
-    steps = epochs * math.ceil(len(answers) / 64)
-    rate = warmup_cosine(peak, warmup_steps=steps // 20, total_steps=steps)
-    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    model.compile(keras.optimizers.Adam(rate), loss, metrics=["accuracy"])
-    return model.fit(inputs, answers, batch_size=64, epochs=epochs, verbose=0)
+@functools.cache
+def lesson() -> SimpleNamespace:
+    """Return the functions of the lesson: encoders, answerers, training, scoring."""
+    return SimpleNamespace(**lesson_parts("22"))
 
 
 def score(
-    logits: np.ndarray, questions: vq.Questions, kinds: Mapping[str, Sequence[str]]
+    logits: np.ndarray, questions: scenes.Questions, kinds: Mapping[str, Sequence[str]]
 ) -> dict[str, float]:
     """Return, by kind, how often the best of the fitting answers is right."""
-    answers = NUMBER_OF_ANSWERS[logits.shape[1]]
-    found = {}
-    for kind, fitting in kinds.items():
-        rows = questions.kinds == kind
-        best = logits[rows][:, [answers.index(word) for word in fitting]].argmax(axis=1)
-        found[kind] = float(np.mean(np.array(fitting)[best] == questions.answers[rows]))
-    return found
+    answers = scenes.GRID_ANSWERS if kinds is scenes.GRID_KINDS else scenes.CLIP_ANSWERS
+    return lesson().score_by_kind(logits, questions, kinds, answers)
 
 
-def score_of_counting(
-    train_questions: vq.Questions, questions: vq.Questions, kinds: Mapping[str, Sequence[str]]
-) -> dict[str, float]:
-    """Return, by kind, how often the most frequent training answer to the same words is right."""
-    seen: dict[str, Counter] = {}
-    for text, answer in zip(train_questions.texts, train_questions.answers, strict=True):
-        seen.setdefault(str(text), Counter())[str(answer)] += 1
-    guesses = np.array([seen[str(text)].most_common(1)[0][0] for text in questions.texts])
-    right = guesses == questions.answers
-    return {kind: float(np.mean(right[questions.kinds == kind])) for kind in kinds}
-
-
-def numbers_of(words: np.ndarray, answers: Sequence[str]) -> np.ndarray:
-    """Return answers in words as whole numbers, the places in ``answers``."""
-    return np.array([answers.index(word) for word in words])
-
-
-def share_in_asked_place(model: Any, pictures: np.ndarray, questions: vq.Questions) -> float:
+def share_in_asked_place(model: Any, pictures: np.ndarray, questions: scenes.Questions) -> float:
     """Return how much of the gradient of the right answer lies in the place that is asked for."""
     rows = np.flatnonzero(questions.kinds == "which")[:400]
     texts = questions.texts[rows]
-    places = [vq.PLACES.index(text.removeprefix("which digit is ")) for text in texts]
-    picture = tf.constant(pictures[questions.rows[rows]])
-    words = tf.constant(vq.encode_questions(texts.tolist()))
-    right = tf.constant(numbers_of(questions.answers[rows], vq.GRID_ANSWERS))
-    with tf.GradientTape() as tape:
-        tape.watch(picture)
-        scores = tf.gather(model([picture, words]), right, batch_dims=1)
-    gradient = np.abs(tape.gradient(scores, picture)).reshape(-1, 2, 28, 2, 28)
+    places = [scenes.PLACES.index(text.removeprefix("which digit is ")) for text in texts]
+    picture = pictures[questions.rows[rows]]
+    words = scenes.encode_questions(texts.tolist())
+    right = lesson().numbers_of(questions.answers[rows], scenes.GRID_ANSWERS)
+    gradient = np.abs(lesson().pixel_gradients(model, picture, words, right))
+    gradient = gradient.reshape(-1, 2, 28, 2, 28)
     by_place = gradient.sum(axis=(2, 4)).reshape(-1, 4)
     asked = by_place[np.arange(len(rows)), places]
     return float(np.mean(asked / by_place.sum(axis=1)))
@@ -96,110 +69,108 @@ def measure(seed: int) -> dict[str, float]:
 
     seed_everything(seed)
     (images, labels), (test_images, test_labels) = load_digits()
-    encoder = vq.build_digit_encoder()
+    encoder = lesson().build_digit_encoder()
     one = keras.Input((28, 28, 1))
     x = layers.Dropout(0.3)(layers.Flatten()(encoder(one)))
     reader = keras.Model(one, layers.Dense(10)(x))
-    moved = [vq.shift_images(images, seed=turn) for turn in (1, 2)]
+    moved = [scenes.shift_images(images, seed=turn) for turn in (1, 2)]
     many = np.concatenate([images, *moved])[..., None] / np.float32(255)
-    train(reader, many, np.tile(labels, 3), epochs=4, peak=3e-3)
+    lesson().train(reader, many, np.tile(labels, 3), epochs=4, peak=3e-3)
     pixels = test_images[..., None] / np.float32(255)
     logits = reader.predict(pixels, verbose=0)
     found["digits"] = float(np.mean(logits.argmax(axis=1) == test_labels))
     encoder.trainable = False
 
-    grids = vq.make_grids(6_000, seed=1)
-    test_grids = vq.make_grids(1_000, part="test", seed=2)
-    asked = vq.ask_about_grids(grids.digits, each=4, seed=3)
-    test_asked = vq.ask_about_grids(test_grids.digits, each=6, seed=4)
+    grids = scenes.make_grids(6_000, seed=1)
+    test_grids = scenes.make_grids(1_000, part="test", seed=2)
+    asked = scenes.ask_about_grids(grids.digits, each=4, seed=3)
+    test_asked = scenes.ask_about_grids(test_grids.digits, each=6, seed=4)
     features = encoder.predict(grids.pictures, batch_size=256, verbose=0)
     test_features = encoder.predict(test_grids.pictures, batch_size=256, verbose=0)
     seen, test_seen = features[asked.rows], test_features[test_asked.rows]
-    words, test_words = (vq.encode_questions(each.texts.tolist()) for each in (asked, test_asked))
-    right = numbers_of(asked.answers, vq.GRID_ANSWERS)
+    words, test_words = map(scenes.encode_questions, (asked.texts, test_asked.texts))
+    right = lesson().numbers_of(asked.answers, scenes.GRID_ANSWERS)
 
-    keep("picture-blind", score_of_counting(asked, test_asked, vq.GRID_KINDS))
+    keep("picture-blind", lesson().score_picture_blind(asked, test_asked, scenes.GRID_KINDS))
     blind = keras.Sequential(
         [
             keras.Input((2, 2, 64)),
             layers.Flatten(),
             layers.Dense(128, activation="relu"),
-            layers.Dense(len(vq.GRID_ANSWERS)),
+            layers.Dense(len(scenes.GRID_ANSWERS)),
         ]
     )
-    train(blind, seen, right)
+    lesson().train(blind, seen, right)
     logits = blind.predict(test_seen, batch_size=512, verbose=0)
-    keep("question-blind", score(logits, test_asked, vq.GRID_KINDS))
+    keep("question-blind", score(logits, test_asked, scenes.GRID_KINDS))
 
     models = {}
-    for join in vq.JOINS:
-        models[join] = vq.build_answerer(vq.build_question_encoder(), join=join)
-        train(models[join], [seen, words], right)
+    for join in JOINS:
+        models[join] = lesson().build_answerer(lesson().build_question_encoder(), join=join)
+        lesson().train(models[join], [seen, words], right)
         logits = models[join].predict([test_seen, test_words], batch_size=512, verbose=0)
-        keep(join, score(logits, test_asked, vq.GRID_KINDS))
+        keep(join, score(logits, test_asked, scenes.GRID_KINDS))
         found[f"{join}: all"] = float(
-            np.mean(np.array(vq.GRID_ANSWERS)[logits.argmax(axis=1)] == test_asked.answers)
+            np.mean(np.array(scenes.GRID_ANSWERS)[logits.argmax(axis=1)] == test_asked.answers)
         )
-    deeper = vq.build_answerer(vq.build_question_encoder(), join="concatenation")
+    deeper = lesson().build_answerer(lesson().build_question_encoder(), join="concatenation")
     x = layers.Dense(128, activation="relu")(deeper.get_layer("hidden").output)
-    deeper = keras.Model(deeper.inputs, layers.Dense(len(vq.GRID_ANSWERS))(x))
-    train(deeper, [seen, words], right)
+    deeper = keras.Model(deeper.inputs, layers.Dense(len(scenes.GRID_ANSWERS))(x))
+    lesson().train(deeper, [seen, words], right)
     logits = deeper.predict([test_seen, test_words], batch_size=512, verbose=0)
-    keep("concatenation, two hidden layers", score(logits, test_asked, vq.GRID_KINDS))
+    keep("concatenation, two hidden layers", score(logits, test_asked, scenes.GRID_KINDS))
 
-    pooled = vq.build_answerer(vq.build_question_encoder(), feature_shape=(64,))
-    train(pooled, [seen.mean(axis=(1, 2)), words], right)
+    pooled = lesson().build_answerer(lesson().build_question_encoder(), feature_shape=(64,))
+    lesson().train(pooled, [seen.mean(axis=(1, 2)), words], right)
     logits = pooled.predict([test_seen.mean(axis=(1, 2)), test_words], batch_size=512, verbose=0)
-    keep("pooled", score(logits, test_asked, vq.GRID_KINDS))
+    keep("pooled", score(logits, test_asked, scenes.GRID_KINDS))
 
     product = models["product"]
-    whole = vq.build_visual_qa(encoder, product)
+    whole = lesson().build_visual_qa(encoder, product)
     found["gradient in the asked place"] = share_in_asked_place(
         whole, test_grids.pictures, test_asked
     )
 
-    clips = vq.make_clips(4_000, seed=1)
-    test_clips = vq.make_clips(1_000, part="test", seed=2)
+    clips = scenes.make_clips(4_000, seed=1)
+    test_clips = scenes.make_clips(1_000, part="test", seed=2)
     frames = _frame_features(encoder, clips.clips)
     test_frames = _frame_features(encoder, test_clips.clips)
-    said = vq.ask_about_clips(clips.digits, clips.ways, seed=3)
-    test_said = vq.ask_about_clips(test_clips.digits, test_clips.ways, seed=4)
-    right = numbers_of(said.answers, vq.CLIP_ANSWERS)
-    clip_words, test_clip_words = (
-        vq.encode_questions(each.texts.tolist()) for each in (said, test_said)
-    )
-    keep("clips, picture-blind", score_of_counting(said, test_said, vq.CLIP_KINDS))
+    said = scenes.ask_about_clips(clips.digits, clips.ways, seed=3)
+    test_said = scenes.ask_about_clips(test_clips.digits, test_clips.ways, seed=4)
+    right = lesson().numbers_of(said.answers, scenes.CLIP_ANSWERS)
+    clip_words, test_clip_words = map(scenes.encode_questions, (said.texts, test_said.texts))
+    keep("clips, picture-blind", lesson().score_picture_blind(said, test_said, scenes.CLIP_KINDS))
     blind = keras.Sequential(
         [
-            keras.Input((vq.FRAMES, 64)),
+            keras.Input((scenes.FRAMES, 64)),
             layers.LSTM(64, unroll=True),
             layers.Dense(128, activation="relu"),
-            layers.Dense(len(vq.CLIP_ANSWERS)),
+            layers.Dense(len(scenes.CLIP_ANSWERS)),
         ]
     )
-    train(blind, frames[said.rows], right)
+    lesson().train(blind, frames[said.rows], right)
     logits = blind.predict(test_frames[test_said.rows], batch_size=512, verbose=0)
-    keep("clips, question-blind", score(logits, test_said, vq.CLIP_KINDS))
+    keep("clips, question-blind", score(logits, test_said, scenes.CLIP_KINDS))
 
     question_encoder = product.get_layer("question_encoder")
     for name in ("clips", "clips, frozen words"):
-        copied = vq.build_question_encoder()
+        copied = lesson().build_question_encoder()
         copied.set_weights(question_encoder.get_weights())
         copied.trainable = name == "clips"
-        answerer = vq.build_clip_answerer(copied)
-        train(answerer, [frames[said.rows], clip_words], right)
+        answerer = lesson().build_clip_answerer(copied)
+        lesson().train(answerer, [frames[said.rows], clip_words], right)
         inputs = [test_frames[test_said.rows], test_clip_words]
         logits = answerer.predict(inputs, batch_size=512, verbose=0)
-        keep(name, score(logits, test_said, vq.CLIP_KINDS))
+        keep(name, score(logits, test_said, scenes.CLIP_KINDS))
         if name != "clips":
             continue
         back = [test_frames[test_said.rows][:, ::-1], test_clip_words]
         logits = answerer.predict(back, batch_size=512, verbose=0)
-        keep("clips, backwards", score(logits, test_said, vq.CLIP_KINDS))
+        keep("clips, backwards", score(logits, test_said, scenes.CLIP_KINDS))
         before = question_encoder.get_weights()
         question_encoder.set_weights(copied.get_weights())
         logits = product.predict([test_seen, test_words], batch_size=512, verbose=0)
-        keep("product, words trained on", score(logits, test_asked, vq.GRID_KINDS))
+        keep("product, words trained on", score(logits, test_asked, scenes.GRID_KINDS))
         question_encoder.set_weights(before)
     return found
 
@@ -220,7 +191,7 @@ def _ahead(m: dict[str, float], kind: str, margin: float, model: str = "", video
 
 def _mean(m: dict[str, float], model: str) -> float:
     """Return the mean over the kinds of questions about grids."""
-    return float(np.mean([m[f"{model}: {kind}"] for kind in vq.GRID_KINDS]))
+    return float(np.mean([m[f"{model}: {kind}"] for kind in scenes.GRID_KINDS]))
 
 
 CLAIMS: dict[str, Callable[[dict[str, float]], bool]] = {
@@ -251,7 +222,7 @@ CLAIMS: dict[str, Callable[[dict[str, float]], bool]] = {
         f"clips, {kind}: 0.15 ahead of both blind ones": (
             lambda m, kind=kind: _ahead(m, kind, 0.15, "clips", "clips, ")
         )
-        for kind in vq.CLIP_KINDS
+        for kind in scenes.CLIP_KINDS
     },
     "clips backwards, way: below 0.1": lambda m: m["clips, backwards: way"] < 0.1,
     "clips backwards, order: below 0.2": lambda m: m["clips, backwards: order"] < 0.2,

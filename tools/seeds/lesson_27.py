@@ -14,6 +14,7 @@ there; its size and SHA-256 then go into ``course_utils/data.py`` and the row of
 and the lesson has to be read again.
 """
 
+import functools
 import hashlib
 import json
 import sys
@@ -24,24 +25,39 @@ from typing import Any
 
 import numpy as np
 
-ROOT = Path(__file__).resolve().parents[2]
-from course_utils.builders.resnet import VGG, ResNet, prepare, train_on_digits  # noqa: E402
-from course_utils.data import load_digits  # noqa: E402
-from course_utils.session import import_tensorflow, seed_everything  # noqa: E402
-from tools.seeds.runs import seed_options  # noqa: E402
+from course_utils.builders.resnet import ResNet, prepare, train_on_digits
+from course_utils.data import load_digits
+from course_utils.session import import_tensorflow, seed_everything
+from tools.lesson_code import lesson_parts
+from tools.seeds.runs import seed_options
 
 tf = import_tensorflow()
 import keras  # noqa: E402
 
+ROOT = Path(__file__).resolve().parents[2]
+
 TARGET = ROOT / "data" / "results_27.json"
 EPOCHS, BATCH = 4, 32  # of the runs with a schedule
 SHORT_EPOCHS, SHORT_BATCH = 3, 64  # of the runs that compare momenta; Adam at its default rate
+
+
+def plain(**options: Any) -> Any:
+    """Return the plain network of the lesson."""
+    return plain_class()(**options)
+
+
+@functools.cache
+def plain_class() -> type:
+    """Return the class of the plain network, from the lesson."""
+    return lesson_parts("27", only=("VGG",))["VGG"]
+
+
 SCHEDULED: dict[str, tuple[Callable[[], Any], dict[str, Any]]] = {
     "ResNet": (ResNet, {"peak": 0.003}),
     "ResNet, moved digits": (ResNet, {"peak": 0.003, "augment": True}),
-    "plain": (VGG, {"peak": 0.001}),
-    "plain, normalised": (lambda: VGG(momentum=0.9), {"peak": 0.003}),
-    "plain, ResNet's rate": (VGG, {"peak": 0.003}),
+    "plain": (plain, {"peak": 0.001}),
+    "plain, normalised": (lambda: plain(momentum=0.9), {"peak": 0.003}),
+    "plain, ResNet's rate": (plain, {"peak": 0.003}),
 }
 SHORT = {"momentum 0.99": 0.99, "momentum 0.9": 0.9}
 

@@ -13,33 +13,30 @@ so a new file has another content than the one that is there; its size and SHA-2
 ``course_utils/data.py`` and the row of ``data/README.md``, and the lesson has to be read again.
 """
 
+import functools
 import gc
 import hashlib
 import json
+import math
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 
-ROOT = Path(__file__).resolve().parents[2]
-from course_utils.builders.towers import (  # noqa: E402
-    BATCH,
-    Tower,
-    gradient_norms,
-    shrink,
-    train_tower,
-    without_units,
-)
-from course_utils.data import load_digits  # noqa: E402
-from course_utils.session import import_tensorflow, seed_everything  # noqa: E402
-from tools.seeds.runs import seed_options  # noqa: E402
+from course_utils.data import load_digits, shrink
+from course_utils.session import import_tensorflow, seed_everything
+from tools.lesson_code import lesson_parts
+from tools.seeds.runs import seed_options
 
 tf = import_tensorflow()
 import keras  # noqa: E402
 
+ROOT = Path(__file__).resolve().parents[2]
 TARGET = ROOT / "data" / "results_28.json"
+BATCH = 64  # digits in a step of the lesson's training
 DEPTHS = (8, 14, 20, 30)
 KINDS = {"plain": False, "residual": True}
 ARMS = {"with batch norm": (True, 0.002), "without batch norm": (False, 0.001)}
@@ -47,6 +44,12 @@ FEW, EPOCHS = 2_000, 3  # training digits and epochs of the comparison of depths
 LONG_DEPTH, LONG_EPOCHS = 20, 12
 DELETED = {"8": (8, 24), "14": (14, 24)}  # depth and filters of the towers that lose a unit
 DELETED_EPOCHS, DELETED_RATE = 6, 0.003
+
+
+@functools.cache
+def lesson() -> SimpleNamespace:
+    """Return the towers of the lesson, and what it does to them."""
+    return SimpleNamespace(**lesson_parts("28", "cross_entropy"))
 
 
 class Data:
@@ -70,10 +73,10 @@ def measure_depth(data: Data, seed: int) -> dict[str, Any]:
         for kind, shortcuts in KINDS.items():
             for depth in DEPTHS:
                 seed_everything(seed)
-                tower = Tower(depth, shortcuts=shortcuts, batch_norm=batch_norm)
+                tower = lesson().Tower(depth, shortcuts=shortcuts, batch_norm=batch_norm)
                 tower(data.few[:1])
-                norms = gradient_norms(tower, data.few[:BATCH], data.few_labels[:BATCH])
-                train_tower(tower, data.few, data.few_labels, epochs=EPOCHS, rate=rate)
+                norms = lesson().gradient_norms(tower, data.few[:BATCH], data.few_labels[:BATCH])
+                lesson().train(tower, data.few, data.few_labels, epochs=EPOCHS, rate=rate)
                 scores = [
                     accuracy(tower, data.few, data.few_labels),
                     accuracy(tower, data.test_images, data.test_labels),
@@ -89,8 +92,8 @@ def measure_longer(data: Data, seed: int) -> dict[str, Any]:
     found = {}
     for kind, shortcuts in KINDS.items():
         seed_everything(seed)
-        tower = Tower(LONG_DEPTH, shortcuts=shortcuts, batch_norm=True)
-        history = train_tower(
+        tower = lesson().Tower(LONG_DEPTH, shortcuts=shortcuts, batch_norm=True)
+        history = lesson().train(
             tower, data.few, data.few_labels, epochs=LONG_EPOCHS, rate=ARMS["with batch norm"][1]
         )
         found[f"longer, {kind}"] = history.history["accuracy"]
@@ -108,16 +111,11 @@ def measure_deletion(data: Data, seed: int) -> dict[str, Any]:
     for name, (depth, filters) in DELETED.items():
         for kind, shortcuts in KINDS.items():
             seed_everything(seed)
-            tower = Tower(depth, shortcuts=shortcuts, batch_norm=True, filters=filters)
-            train_tower(
-                tower,
-                data.images,
-                data.labels,
-                epochs=DELETED_EPOCHS,
-                rate=DELETED_RATE,
-                cosine=True,
-            )
-            models = [without_units(tower, place) for place in range(len(tower.units))]
+            tower = lesson().Tower(depth, shortcuts=shortcuts, batch_norm=True, filters=filters)
+            steps = DELETED_EPOCHS * math.ceil(len(data.labels) / BATCH)
+            rate = keras.optimizers.schedules.CosineDecay(DELETED_RATE, steps)
+            lesson().train(tower, data.images, data.labels, epochs=DELETED_EPOCHS, rate=rate)
+            models = [lesson().without_units(tower, [place]) for place in range(len(tower.units))]
             found[f"deleted, {name}, {kind}"] = [
                 accuracy(model, data.test_images, data.test_labels) for model in (tower, *models)
             ]

@@ -54,6 +54,12 @@ def repeat_measurements(
     return judge(runs, claims)
 
 
+def quiet_lesson(number: str, *cells: str) -> dict[str, Any]:
+    """Return the namespace of a lesson's cells, as ``lesson_code`` does, without their prints."""
+    with contextlib.redirect_stdout(io.StringIO()):
+        return lesson_code(number, *cells)
+
+
 def run_cells(lesson: str, cells: Sequence[str], seed: int) -> dict[str, Any]:
     """Return the namespace of a lesson's cells after a run with this seed.
 
@@ -62,8 +68,7 @@ def run_cells(lesson: str, cells: Sequence[str], seed: int) -> dict[str, Any]:
         cells: a name that each of the cells defines.
     """
     seed_everything(seed)
-    with contextlib.redirect_stdout(io.StringIO()):
-        return lesson_code(lesson, *cells)
+    return quiet_lesson(lesson, *cells)
 
 
 def repeat_cells(
