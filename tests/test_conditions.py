@@ -55,6 +55,13 @@ def item(nodeid: str, *parameters: object) -> SimpleNamespace:
     return SimpleNamespace(nodeid=f"{nodeid}[{name}]", callspec=callspec)
 
 
+class Hostile:
+    """Raises whatever it is asked, as some of the answers do that exercises are tested with."""
+
+    def __getattribute__(self, name):
+        raise RuntimeError("poison")
+
+
 @pytest.mark.parametrize(
     "item",
     [
@@ -84,6 +91,7 @@ def test_what_carries_the_number_belongs_to_a_lesson(item):
         item("tests/test_plots.py::test_a_bound", 0.1, 1e-10),
         item("tests/test_headlines.py::test_bad_arguments", 10.0),
         item("tests/test_tape.py::test_an_array", np.array(["10", "11"])),
+        item("tests/test_judging.py::test_junk", Hostile()),
         item("tests/test_find_lesson.py::test_10_is_a_number"),
         item("tests/test_lesson_15.py::test_it", 10),
         item("notebooks/15_training_loops.ipynb::Cell 10"),
@@ -93,6 +101,11 @@ def test_what_carries_the_number_belongs_to_a_lesson(item):
 )
 def test_a_number_that_only_looks_alike_does_not(item):
     assert not conftest.belongs_to_lesson(item, "10")
+
+
+def test_every_test_that_was_collected_can_be_asked(request):
+    asked = {conftest.belongs_to_lesson(item, "00") for item in request.session.items}
+    assert asked <= {True, False}
 
 
 def test_pytest_runs_one_lesson():
