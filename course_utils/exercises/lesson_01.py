@@ -1,8 +1,5 @@
 """Exercises of lesson 01, tensors."""
 
-import dis
-import types
-
 import numpy as np
 
 from course_utils.exercises.expect import (
@@ -19,6 +16,13 @@ from course_utils.session import import_tensorflow
 
 tf = import_tensorflow()
 
+
+def expect_tensor(result, what):
+    """End the check where a result is no tensor (a variable and an array are none)."""
+    if not isinstance(result, tf.Tensor):
+        fail(f"{what} is {describe(result)}; expected a tensor.")
+
+
 # ---------------------------------------------------------------- 01.1
 
 SHAPES = {
@@ -27,7 +31,7 @@ SHAPES = {
     "images[..., 0]": (32, 28, 28),
     "images[:, 7:21, 7:21]": (32, 14, 14, 3),
     "images[:, tf.newaxis]": (32, 1, 28, 28, 3),
-    "tf.gather(images, [4, 4, 9])": (3, 28, 28, 3),
+    "images[30:40, ::2, 0]": (2, 14, 3),
 }
 
 CLUES = {
@@ -36,7 +40,10 @@ CLUES = {
     "images[..., 0]": "The dots stand for all axes before the last, which stay whole.",
     "images[:, 7:21, 7:21]": "Axes that an index does not mention stay whole.",
     "images[:, tf.newaxis]": "A new axis has the size 1 and stands where tf.newaxis stands.",
-    "tf.gather(images, [4, 4, 9])": "One entry of the first axis is fetched for each index.",
+    "images[30:40, ::2, 0]": (
+        "Go through it axis by axis: a slice stops where the tensor stops, a step of 2 takes every "
+        "other row, and a single number removes its axis."
+    ),
 }
 
 
@@ -77,18 +84,18 @@ def check_shapes(answer):
 predict_shapes = Exercise(
     id="01.1",
     title="Predict shapes",
-    minutes=10,
-    statement="""Let `images` be a float32 tensor of shape `(32, 28, 28, 3)`: 32 pictures, 28
-pixels high and 28 wide, with three channels. Fill in `shapes`: the shape of each expression, as a
-tuple, without running it. For example, the shape of `images[:, 0]`, the top row of each picture,
-is `(32, 28, 3)`.""",
+    minutes=5,
+    statement="""Let `images` be a tensor of shape `(32, 28, 28, 3)`: 32 pictures, 28 pixels high
+and 28 wide, with three channels. Fill in `shapes`: the shape of each expression, as a tuple,
+without running it. For example, the shape of `images[:, 0]`, the top row of each picture, is
+`(32, 28, 3)`.""",
     stub="""shapes = {
     "images[5]": ...,
     "images[:5]": ...,
     "images[..., 0]": ...,
     "images[:, 7:21, 7:21]": ...,
     "images[:, tf.newaxis]": ...,
-    "tf.gather(images, [4, 4, 9])": ...,
+    "images[30:40, ::2, 0]": ...,
 }""",
     answer="shapes",
     check=check_shapes,
@@ -99,8 +106,13 @@ is `(32, 28, 3)`.""",
     "images[..., 0]": (32, 28, 28),
     "images[:, 7:21, 7:21]": (32, 14, 14, 3),
     "images[:, tf.newaxis]": (32, 1, 28, 28, 3),
-    "tf.gather(images, [4, 4, 9])": (3, 28, 28, 3),
+    "images[30:40, ::2, 0]": (2, 14, 3),
 }""",
+    right=(
+        {key: list(shape) for key, shape in SHAPES.items()},
+        {key: tf.TensorShape(shape) for key, shape in SHAPES.items()},
+        {key: np.array(shape) for key, shape in SHAPES.items()},
+    ),
     hints=(
         "Go through the index from left to right, one axis of `images` for each part of it.",
         "A number removes its axis, a slice keeps it, tf.newaxis adds one of size 1, and the axes "
@@ -108,8 +120,8 @@ is `(32, 28, 3)`.""",
         "`images[..., 0]` picks channel 0 of each pixel, so only the axis of size 3 goes.",
     ),
     explanation=(
-        "Numbers remove axes, slices shorten them, tf.newaxis adds one. tf.gather replaces the "
-        "size of the first axis by the number of indices, repeated or not."
+        "Numbers remove axes, slices shorten them, tf.newaxis adds one. There are only two "
+        "pictures from number 30 on, so the slice 30:40 has two."
     ),
     wrong=(
         Wrong({**SHAPES, "images[5]": 3}, "is the rank of `images[5]`"),
@@ -118,594 +130,306 @@ is `(32, 28, 3)`.""",
         Wrong({**SHAPES, "images[..., 0]": (32, 28, 28, 1)}, "all axes before the last"),
         Wrong({**SHAPES, "images[:, 7:21, 7:21]": (32, 14, 14)}, "does not mention stay whole"),
         Wrong({**SHAPES, "images[:, tf.newaxis]": (1, 32, 28, 28, 3)}, "where tf.newaxis stands"),
-        Wrong({**SHAPES, "tf.gather(images, [4, 4, 9])": (2, 28, 28, 3)}, "for each index"),
-    ),
-    right=(
-        {key: list(shape) for key, shape in SHAPES.items()},
-        {key: tf.TensorShape(shape) for key, shape in SHAPES.items()},
-        {key: np.array(shape) for key, shape in SHAPES.items()},
+        Wrong({**SHAPES, "images[30:40, ::2, 0]": (10, 14, 3)}, "stops where the tensor stops"),
     ),
 )
 
 # ---------------------------------------------------------------- 01.2
 
 
-def to_channels_first(images):
-    return tf.transpose(images, [0, 3, 1, 2])
+def prepare(images):
+    return tf.cast(images, tf.float32)[..., tf.newaxis] / 255
 
 
-def check_channels_first(answer):
-    images = np.arange(2 * 4 * 5 * 3, dtype=np.float32).reshape(2, 4, 5, 3)
-    expected = images.transpose(0, 3, 1, 2)
-    result = to_array(call(answer, tf.constant(images)), "The result")
-    if result.shape == expected.shape and not is_close(result, expected):
-        if is_close(result, images.reshape(expected.shape)):
-            fail(
-                "The shape is right, but the pixels are scrambled. Reshaping keeps the numbers in "
-                "their old order and cuts that row elsewhere; here the axes have to move."
-            )
-        fail("The shape is right, but the numbers are not where they belong.")
-    if result.shape == expected.shape[::-1] or is_close(result, images.T):
+BRIGHT = np.array([[[0, 51, 255], [7, 128, 254]], [[200, 3, 90], [1, 0, 17]]], np.uint8)
+DARK = BRIGHT // 2
+
+
+def check_prepare(answer):
+    for images in (BRIGHT, DARK):
+        result = call(answer, tf.constant(images))
+        expect_tensor(result, "The result")
+        explain_prepared(to_array(result, "The result"), images)
+        expect_close(result, images[..., None] / 255, "The result")
+    larger = np.zeros((1, 28, 28), np.uint8)
+    expect_shape(call(answer, tf.constant(larger)), (1, 28, 28, 1), "For one picture, the result")
+
+
+def explain_prepared(result, images):
+    """End the check where a result is that of a known mistake."""
+    shape = images.shape
+    if result.dtype.kind in "iub":
         fail(
-            f"The result has the shape {result.shape}: all axes are reversed, the batch axis too. "
-            "Say where each axis goes."
+            f"The result is of dtype {result.dtype}. A grey pixel lies between 0 and 1, where "
+            "there are no whole numbers. Change the dtype before you divide."
         )
-    if is_close(result, images.transpose(0, 3, 2, 1)):
+    if result.dtype != np.float32:
+        fail(f"The result is of dtype {result.dtype}; expected float32. Cast before you divide.")
+    if result.shape == shape:
+        fail(f"The result has the shape {shape}, as the pictures had. The channels have no axis.")
+    if result.shape != (*shape, 1) and result.size == images.size:
         fail(
-            f"The result has the shape {result.shape}: the channels are where they should be, but "
-            "height and width have changed places, so each picture lies on its side."
+            f"The result has the shape {result.shape}; expected {(*shape, 1)}. The channels come "
+            "last."
         )
-    if is_close(result, images.transpose(0, 2, 3, 1)):
+    values = result.reshape(-1)
+    grey = images.reshape(-1).astype(np.float64)
+    if is_close(values, grey):
+        fail(f"The largest number of the result is {values.max():g}. It is not yet divided by 255.")
+    if is_close(values, grey / 256):
+        fail("You divide by 256, so white becomes 0.996. The largest uint8 is 255.")
+    if grey.max() < 255 and is_close(values, grey / grey.max()):
         fail(
-            f"The result has the shape {result.shape}. Entry k of the permutation is the old axis "
-            "that becomes new axis k; yours answers the opposite question."
+            "You divide by the largest number in these pictures. Dark pictures would become as "
+            "bright as others. Always divide by 255."
         )
-    if result.shape != expected.shape:
-        fail(
-            f"For images of shape {images.shape} the result has the shape {result.shape}; "
-            f"expected {expected.shape}."
-        )
-    one = np.zeros((1, 3, 3, 1), np.float32)
-    expect_shape(call(answer, tf.constant(one)), (1, 1, 3, 3), "The result for one grey picture")
+    if is_close(values, grey > 0) or is_close(values, grey // 255):
+        fail("Each pixel is 0 or 1, the grey ones too. Change the dtype before you divide.")
 
 
-def channels_first_reshape(images):
-    n, height, width, channels = images.shape
-    return tf.reshape(images, [n, channels, height, width])
+def prepare_no_axis(images):
+    return tf.cast(images, tf.float32) / 255
 
 
-def channels_first_reversed(images):
-    return tf.transpose(images)
+def prepare_axis_first(images):
+    return tf.cast(images, tf.float32)[tf.newaxis] / 255
 
 
-def channels_first_swapped(images):
-    return tf.transpose(images, [0, 3, 2, 1])
+def prepare_not_divided(images):
+    return tf.cast(images, tf.float32)[..., tf.newaxis]
 
 
-def channels_first_inverse(images):
-    return tf.transpose(images, [0, 2, 3, 1])
+def prepare_whole_division(images):
+    return images[..., tf.newaxis] // 255
 
 
-channels_first = Exercise(
+def prepare_cast_too_late(images):
+    return tf.cast(images // 255, tf.float32)[..., tf.newaxis]
+
+
+def prepare_double(images):
+    return tf.cast(images, tf.int32)[..., tf.newaxis] / 255
+
+
+def prepare_by_largest(images):
+    images = tf.cast(images, tf.float32)[..., tf.newaxis]
+    return images / tf.reduce_max(images)
+
+
+def prepare_by_256(images):
+    return tf.cast(images, tf.float32)[..., tf.newaxis] / 256
+
+
+def prepare_array(images):
+    return images.numpy()[..., None].astype("float32") / 255
+
+
+def prepare_no_cast(images):
+    return images[..., tf.newaxis] / 255.0
+
+
+def prepare_by_expand_dims(images):
+    return tf.expand_dims(tf.cast(images, "float32"), -1) / 255.0
+
+
+def prepare_through_numpy(images):
+    return tf.constant(images.numpy()[..., None] / 255, tf.float32)
+
+
+prepare_pictures = Exercise(
     id="01.2",
-    title="Channels first",
+    title="Three steps before a network",
     minutes=5,
-    statement="""TensorFlow's layers expect pictures as (batch, height, width, channels), in
-short **NHWC**. PyTorch's expect (batch, channels, height, width), **NCHW**. Write
-`to_channels_first(images)`, which takes a float32 tensor in NHWC order, of any sizes, and returns
-the same pictures in NCHW order: the pixel `images[n, h, w, c]` becomes `result[n, c, h, w]`.
+    statement="""Pictures come as uint8 of shape `(n, height, width)`. A network wants something
+else, and most programs on pictures begin with the same three steps: **float32**, since training
+moves numbers by small amounts; **values from 0 to 1**, black to white, since a network begins by
+adding up all pixels; and **an axis for the channels** at the end, of size 1 for grey pictures.
 
-For example, shape `(2, 4, 5, 3)` becomes `(2, 3, 4, 5)`.""",
-    stub="def to_channels_first(images):\n    ...",
-    answer="to_channels_first",
-    check=check_channels_first,
-    reference=to_channels_first,
+Write `prepare(images)`. It takes a uint8 tensor of shape `(n, height, width)` and returns a float32
+tensor of shape `(n, height, width, 1)`, in which 255 has become 1.
+
+For example, a picture of one row of three pixels, `[[[0, 51, 255]]]`, becomes
+`[[[[0.0], [0.2], [1.0]]]]`.""",
+    stub="def prepare(images):\n    ...",
+    answer="prepare",
+    check=check_prepare,
+    reference=prepare,
+    right=(
+        prepare_by_expand_dims,
+        prepare_through_numpy,
+        lambda images: (images / 255)[:, :, :, None],
+        tf.function(prepare),
+    ),
     hints=(
-        "Do the axes have to move, or only the places where one row of numbers is cut?",
-        "tf.transpose takes a permutation. Its entry k names the old axis that becomes new axis k.",
-        "New axis 1 is the channels, and they are old axis 3.",
+        "Take the steps one by one, in the order in which they are named.",
+        "tf.cast changes the dtype, `/ 255` the range, and tf.newaxis in an index adds an axis.",
+        "In the index, three dots stand for all axes that are there, so the new axis comes last.",
     ),
     explanation=(
-        "The permutation [0, 3, 1, 2] says: first the old axis 0 (batch), then 3 (channels), then "
-        "1 (height) and 2 (width)."
+        "The cast comes first, so that the division gives float32 whatever the whole numbers were. "
+        "The dots keep all axes, and tf.newaxis adds one of size 1 after them."
     ),
     wrong=(
-        Wrong(channels_first_reshape, "the pixels are scrambled"),
-        Wrong(channels_first_reversed, "all axes are reversed"),
-        Wrong(channels_first_swapped, "height and width have changed places"),
-        Wrong(channels_first_inverse, "yours answers the opposite question"),
-    ),
-    right=(
-        lambda images: tf.einsum("nhwc->nchw", images),
-        lambda images: np.moveaxis(images.numpy(), -1, 1),
-        tf.function(to_channels_first),
+        Wrong(prepare_no_axis, "The channels have no axis"),
+        Wrong(prepare_axis_first, "The channels come last"),
+        Wrong(prepare_not_divided, "not yet divided by 255"),
+        Wrong(prepare_whole_division, "there are no whole numbers"),
+        Wrong(prepare_cast_too_late, "the grey ones too"),
+        Wrong(prepare_double, "of dtype float64; expected float32"),
+        Wrong(prepare_by_largest, "Always divide by 255"),
+        Wrong(prepare_by_256, "You divide by 256"),
+        Wrong(prepare_array, "expected a tensor"),
+        Wrong(prepare_no_cast, "must have the same dtype"),
     ),
 )
 
 # ---------------------------------------------------------------- 01.3
 
 
-def standardise(images):
-    images = tf.cast(images, tf.float32)
-    mean = tf.reduce_mean(images, axis=[0, 1, 2])
-    deviation = tf.math.reduce_std(images, axis=[0, 1, 2])
-    return (images - mean) / deviation
+def reveal(pictures):
+    return pictures * 32
 
 
-def check_standardise(answer):
-    random = np.random.default_rng(1)
-    levels = np.array([40, 120, 250]) * random.uniform(0.2, 1.0, size=(6, 4, 5, 3))
-    images = levels.astype(np.uint8)
-    # A cube of axes of one length: there a statistic over the wrong axes broadcasts without error.
-    cube = (np.array([40, 120, 250]) * random.uniform(0.2, 1.0, size=(3, 3, 3, 3))).astype(np.uint8)
-    for pictures in (images, cube):
-        wide = pictures.astype(np.float64)
-        axes = (0, 1, 2)
-        expected = (wide - wide.mean(axes)) / wide.std(axes)
-        result = expect_shape(call(answer, tf.constant(pictures)), pictures.shape, "The result")
-        if is_close(result, expected, tolerance=1e-3):
-            if result.dtype.kind != "f":
-                fail(f"The result is of dtype {result.dtype}; expected floating point numbers.")
-            continue
-        if result.dtype.kind in "iu":
+EVERY_PIXEL = np.arange(256, dtype=np.uint8).reshape(4, 8, 8)
+
+
+def check_reveal(answer):
+    result = call(answer, tf.constant(EVERY_PIXEL))
+    expect_tensor(result, "The result")
+    array = expect_shape(result, EVERY_PIXEL.shape, "The result")
+    pixels = EVERY_PIXEL.astype(np.int64)
+    hidden = pixels % 8
+    if is_close(array, 32 * hidden):
+        if array.dtype != np.uint8:
             fail(
-                f"The result is of dtype {result.dtype}. A standardised pixel is a small number "
-                "around 0, and whole numbers cannot say 0.3. Change the dtype first."
+                f"The numbers are right, but their dtype is {array.dtype}; expected uint8, as the "
+                "pictures have."
             )
-        explain_standardised(result, wide, pictures)
-        expect_close(result, expected, "The result", tolerance=1e-3)
+        return
+    if is_close(array, 32 * pixels):
+        fail(
+            f"In {array.dtype}, the largest number of the result is {array.max():g}: nothing has "
+            "fallen off the end. Stay in uint8."
+        )
+    if is_close(array, hidden):
+        fail(
+            "That is b, a number from 0 to 7, which still looks black. The hidden brightness is "
+            "32 · b."
+        )
+    if is_close(array, pixels // 8) or is_close(array, pixels // 8 * 8):
+        fail("That keeps a, the visible picture. The hidden one is in b, the remainder.")
+    if is_close(array, pixels / 8):
+        fail("a + b / 8 still holds both pictures. What gives the remainder of a division?")
+    for factor in (2, 4, 8, 16, 64, 128):
+        if is_close(array, pixels * factor % 256):
+            rest = factor * 8 % 256
+            left = f"{rest} · a is still there" if rest else "b has lost its upper part, too"
+            fail(f"You multiply by {factor}, and {factor} · (8 · a + b) in uint8: {left}.")
+    fail(
+        f"The pixel 203 is 8 · 25 + 3, so 96 was hidden in it; your result has "
+        f"{array.reshape(-1)[203]:g}."
+    )
 
 
-def explain_standardised(result, wide, pictures):
-    """End the check where the numbers are those of a known mistake."""
-    axes = (0, 1, 2)
-    centred = wide - wide.mean(axes)
-    with np.errstate(all="ignore"):
-        if is_close(result, centred / wide.var(axes), tolerance=1e-3):
-            fail(
-                "Each channel has mean 0, but not deviation 1. You divided by the variance; the "
-                "standard deviation is its square root."
-            )
-        if is_close(result, centred, tolerance=1e-2):
-            fail("Each channel has mean 0, but it is not yet divided by its deviation.")
-        if is_close(result, wide / wide.std(axes), tolerance=1e-3):
-            fail("Each channel is divided by its deviation, but its mean is not taken away.")
-        for wrong, name in (
-            ((0,), "the batch axis only, so each pixel of each channel has a mean of its own"),
-            ((1, 2), "height and width only, so each picture has a mean of its own"),
-            ((3,), "the channels, so each pixel has a mean of its own"),
-            ((0, 1, 2, 3), "everything, so the channels share one mean"),
-        ):
-            for keep in (True, False):
-                try:
-                    mean = wide.mean(wrong, keepdims=keep)
-                    candidate = (wide - mean) / wide.std(wrong, keepdims=keep)
-                except ValueError:
-                    continue
-                known = np.isfinite(candidate)
-                if known.any() and is_close(result[known], candidate[known], tolerance=1e-3):
-                    fail(
-                        f"You took the mean over {name}. There should be one mean and one "
-                        "deviation for each channel. Which axes have to disappear?"
-                    )
-        wholes = pictures - tf.reduce_mean(pictures, axis=[0, 1, 2]).numpy()
-        whole_mean = np.floor(wide.mean(axes))
-        for numerator in (wholes, wide - whole_mean):
-            for axis in (axes, None):
-                if is_close(result, numerator / wide.std(axis), tolerance=1e-3):
-                    fail(
-                        "The mean was computed with whole numbers: it lost its fraction, and what "
-                        "falls below 0 in uint8 comes back from above. Change the dtype first."
-                    )
+def reveal_in_int32(pictures):
+    return tf.cast(pictures, tf.int32) * 32
 
 
-def standardise_batch_axis(images):
-    images = tf.cast(images, tf.float32)
-    return (images - tf.reduce_mean(images, axis=0)) / tf.math.reduce_std(images, axis=0)
+def reveal_visible(pictures):
+    return pictures // 8 * 8
 
 
-def standardise_each_picture(images):
-    images = tf.cast(images, tf.float32)
-    mean = tf.reduce_mean(images, axis=[1, 2], keepdims=True)
-    return (images - mean) / tf.math.reduce_std(images, axis=[1, 2], keepdims=True)
+def reveal_black(pictures):
+    return pictures % 8
 
 
-def standardise_all(images):
-    images = tf.cast(images, tf.float32)
-    return (images - tf.reduce_mean(images)) / tf.math.reduce_std(images)
+def reveal_by_8(pictures):
+    return pictures * 8
 
 
-def standardise_variance(images):
-    images = tf.cast(images, tf.float32)
-    mean = tf.reduce_mean(images, axis=[0, 1, 2])
-    return (images - mean) / tf.math.reduce_variance(images, axis=[0, 1, 2])
+def reveal_by_64(pictures):
+    return pictures * 64
 
 
-def standardise_integers(images):
-    centred = images - tf.reduce_mean(images, axis=[0, 1, 2])
-    deviation = tf.math.reduce_std(tf.cast(images, tf.float32), axis=[0, 1, 2])
-    return tf.cast(centred, tf.float32) / deviation
+def reveal_divides(pictures):
+    return pictures / 8
 
 
-def standardise_whole_division(images):
-    deviation = tf.math.reduce_std(tf.cast(images, tf.float32), axis=[0, 1, 2])
-    return (images - tf.reduce_mean(images, axis=[0, 1, 2])) // tf.cast(deviation, tf.uint8)
+def reveal_as_int32(pictures):
+    return tf.cast(pictures, tf.int32) % 8 * 32
 
 
-def standardise_mean_only(images):
-    images = tf.cast(images, tf.float32)
-    return images - tf.reduce_mean(images, axis=[0, 1, 2])
+def reveal_coarse(pictures):
+    return pictures // 32 * 32
 
 
-def numpy_standardise(images):
-    wide = images.numpy().astype("float64")
-    return (wide - wide.mean((0, 1, 2))) / wide.std((0, 1, 2))
+def reveal_as_array(pictures):
+    return pictures.numpy() * np.uint8(32)
 
 
-def scaled_first(images):
-    images = tf.cast(images, tf.float32) / 255.0
-    axes = [0, 1, 2]
-    centred = images - tf.reduce_mean(images, axis=axes, keepdims=True)
-    return centred / tf.sqrt(tf.reduce_mean(tf.square(centred), axis=axes))
+def reveal_by_remainder(pictures):
+    return pictures % 8 * 32
 
 
-standardise_channels = Exercise(
+def reveal_by_difference(pictures):
+    return (pictures - pictures // 8 * 8) * 32
+
+
+def reveal_by_shift(pictures):
+    return tf.bitwise.left_shift(pictures, tf.constant(5, tf.uint8))
+
+
+def reveal_in_int32_and_back(pictures):
+    return tf.cast(tf.cast(pictures, tf.int32) * 32, tf.uint8)
+
+
+reveal_the_hidden = Exercise(
     id="01.3",
-    title="Standardise each channel",
+    title="Read the secret",
     minutes=10,
-    statement="""Inputs are often brought to one scale, around 0, before a network sees them.
-Write `standardise(images)`. It takes a **uint8** tensor of shape `(n, height, width, channels)`
-and returns a float32 tensor of the same shape, in which **each channel**, taken over all pictures
-and all pixels, has mean 0 and standard deviation 1. No channel is constant.
+    statement="""Each pixel of `secret` holds two pictures: it is the number $8a + b$. The visible
+picture is in $a$, from 0 to 31; the hidden one is in $b$, from 0 to 7, too dark to be seen. Write
+`reveal(pictures)`. It takes a uint8 tensor of any shape and returns a uint8 tensor of the same
+shape that holds $32 \\cdot b$ in place of $8a + b$.
 
-`tf.math.reduce_std` computes a standard deviation, with the same `axis` and `keepdims` as
-`tf.reduce_mean`. For two grey pictures of one pixel each, with the values 10 and 30, the result
-holds -1 and 1.""",
-    stub="def standardise(images):\n    ...",
-    answer="standardise",
-    check=check_standardise,
-    reference=standardise,
+For example, the pixel 203, which is $8 \\cdot 25 + 3$, becomes 96.
+
+There are several ways. The shortest has one multiplication, and uint8 does the rest: what is
+$32 \\cdot (8a + b)$, and which part of it falls off the end? When your answer is correct, run
+`show_images(reveal(tf.constant(secret)))` and read the number. Which one is it?""",
+    stub="def reveal(pictures):\n    ...",
+    answer="reveal",
+    check=check_reveal,
+    reference=reveal,
+    right=(
+        reveal_by_remainder,
+        reveal_by_difference,
+        reveal_by_shift,
+        reveal_in_int32_and_back,
+        tf.function(reveal_by_remainder),
+    ),
     hints=(
-        "What is the dtype of the mean of a uint8 tensor? Make room for fractions first.",
-        "One mean for each channel: its shape is (channels,). All other axes have to disappear.",
-        "Reduce over axis=[0, 1, 2], subtract, and divide by the deviation over the same axes.",
+        "uint8 counts from 0 to 255 and then begins again at 0. What is left of 256? And of 256 "
+        "times any whole number?",
+        "Multiply out: 32 · (8a + b) is 256a + 32b.",
+        "The first part is a whole number of rounds, whatever a is. So multiply in uint8, and only "
+        "the second part is left.",
     ),
     explanation=(
-        "Reducing over batch, height and width leaves one number for each channel. Its shape, "
-        "(channels,), broadcasts along the last axis of the images."
+        "32 · (8a + b) = 256a + 32b. In uint8, every 256 falls off the end, so 32b is left: the "
+        "overflow that spoils a sum removes the visible picture. The digits are the first ten of π."
     ),
     wrong=(
-        Wrong(standardise_batch_axis, "over the batch axis only"),
-        Wrong(standardise_each_picture, "each picture has a mean of its own"),
-        Wrong(standardise_all, "the channels share one mean"),
-        Wrong(standardise_variance, "You divided by the variance"),
-        Wrong(standardise_integers, "computed with whole numbers"),
-        Wrong(standardise_whole_division, "whole numbers cannot say 0.3"),
-        Wrong(standardise_mean_only, "not yet divided"),
-    ),
-    right=(
-        numpy_standardise,
-        scaled_first,
-        tf.function(standardise),
+        Wrong(reveal_in_int32, "nothing has fallen off the end"),
+        Wrong(reveal_visible, "That keeps a"),
+        Wrong(reveal_black, "still looks black"),
+        Wrong(reveal_by_8, "64 · a is still there"),
+        Wrong(reveal_by_64, "b has lost its upper part"),
+        Wrong(reveal_divides, "still holds both pictures"),
+        Wrong(reveal_as_int32, "their dtype is int32"),
+        Wrong(reveal_coarse, "so 96 was hidden in it"),
+        Wrong(reveal_as_array, "expected a tensor"),
     ),
 )
 
-# ---------------------------------------------------------------- 01.4
-
-
-def update_average(average, value, momentum):
-    average.assign(momentum * average + (1.0 - momentum) * value)
-    return average
-
-
-def check_update_average(answer):
-    average = tf.Variable([0.0, 10.0])
-    value = tf.constant([4.0, 2.0])
-    result = call(answer, average, value, 0.75)
-    right, unchanged = [1.0, 8.0], [0.0, 10.0]
-    if is_close(average, unchanged) and is_close(result, right):
-        if isinstance(result, tf.Variable):
-            fail(
-                "You made a second variable, with the right numbers. Whoever holds the first one, "
-                "as the caller does, sees nothing of it. Write into the one that came in."
-            )
-        fail(
-            "What you return holds the right numbers, but the variable that came in still holds "
-            "the old ones. `=` gives a name to another object; it does not write into a variable."
-        )
-    if is_close(average, unchanged):
-        fail("The variable holds the same numbers as before the call.")
-    if is_close(average, [3.0, 4.0]):
-        fail(
-            "The two shares have changed places: with momentum 0.75, three quarters of the old "
-            "average stay."
-        )
-    if is_close(average, [1.0, 10.5]):
-        fail(
-            "The new value is added, but the old average has kept its full weight. Its share "
-            "has to shrink to `momentum`."
-        )
-    expect_close(average, right, "The variable, after one update,")
-    if not is_close(result, average):
-        fail("The variable is right, but what the function returns is something else.")
-    call(answer, average, value, 0.75)
-    expect_close(average, [1.75, 6.5], "The variable, after a second update,")
-
-
-def update_rebinds(average, value, momentum):
-    average = momentum * average + (1.0 - momentum) * value
-    return average
-
-
-def update_new_variable(average, value, momentum):
-    return tf.Variable(momentum * average + (1.0 - momentum) * value)
-
-
-def update_swapped(average, value, momentum):
-    average.assign((1.0 - momentum) * average + momentum * value)
-    return average
-
-
-def update_adds(average, value, momentum):
-    average.assign_add((1.0 - momentum) * value)
-    return average
-
-
-def update_in_place_sign(average, value, momentum):
-    average += (1.0 - momentum) * (value - average)
-    return average
-
-
-def average_by_difference(average, value, momentum):
-    return average.assign_add((1.0 - momentum) * (value - average))
-
-
-def average_assigned_and_returned(average, value, momentum):
-    return average.assign(momentum * average + (1.0 - momentum) * value)
-
-
-def average_as_tensor(average, value, momentum):
-    average.assign(momentum * average + (1.0 - momentum) * value)
-    return tf.convert_to_tensor(average)
-
-
-def average_with_numpy(average, value, momentum):
-    average.assign(momentum * average.numpy() + (1 - momentum) * value.numpy())
-    return average
-
-
-moving_average = Exercise(
-    id="01.4",
-    title="A moving average",
-    minutes=5,
-    statement="""A moving average follows a stream of values and forgets the old ones slowly;
-lesson 10 needs it for batch normalisation. Write `update_average(average, value, momentum)`.
-`average` is a float32 `tf.Variable`, `value` a tensor of its shape and `momentum` a Python number
-between 0 and 1. After the call **the variable itself** holds
-
-$$\\text{momentum}\\cdot\\text{average} + (1 - \\text{momentum})\\cdot\\text{value},$$
-
-and the function returns the variable. For example, an average of `[0, 10]` with the value
-`[4, 2]` and momentum 0.75 becomes `[1, 8]`, and at a second call with the same value
-`[1.75, 6.5]`.""",
-    stub="def update_average(average, value, momentum):\n    ...",
-    answer="update_average",
-    check=check_update_average,
-    reference=update_average,
-    hints=(
-        "Compute the new numbers first. Then ask: what puts them into the variable that came in?",
-        "A variable changes through its methods `assign`, `assign_add` and `assign_sub` only.",
-    ),
-    explanation=(
-        "`assign` writes into the variable that the caller holds. With `=`, the name inside the "
-        "function would stand for a new tensor, and the caller's variable would stay as it was."
-    ),
-    wrong=(
-        Wrong(update_rebinds, "the variable that came in still holds the old ones"),
-        Wrong(update_new_variable, "You made a second variable"),
-        Wrong(update_swapped, "The two shares have changed places"),
-        Wrong(update_adds, "has kept its full weight"),
-        Wrong(update_in_place_sign, "`variable += value`"),
-    ),
-    right=(
-        average_by_difference,
-        average_assigned_and_returned,
-        average_as_tensor,
-        average_with_numpy,
-    ),
-)
-
-# ---------------------------------------------------------------- 01.5
-
-
-def pairwise_distances(a, b):
-    differences = a[:, tf.newaxis, :] - b[tf.newaxis, :, :]
-    return tf.sqrt(tf.reduce_sum(tf.square(differences), axis=-1))
-
-
-def check_pairwise(answer):
-    random = np.random.default_rng(5)
-    # As many rows on both sides first: there a forgotten axis broadcasts without an error.
-    for n, m, d in ((4, 4, 4), (3, 3, 2), (3, 5, 2), (1, 4, 6)):
-        a = random.normal(size=(n, d)).astype(np.float32)
-        b = random.normal(size=(m, d)).astype(np.float32)
-        differences = a[:, None] - b[None]
-        expected = np.sqrt((differences**2).sum(-1))
-        result = to_array(call(answer, tf.constant(a), tf.constant(b)), "The result")
-        if result.shape == (n, m) and is_close(result, expected, tolerance=1e-4):
-            continue
-        explain_distances(result, a, b, differences)
-        expect_close(result, expected, f"For {n} and {m} points with {d} numbers each, the result")
-    far = np.array([[10_000.0, 0.0], [10_001.0, 0.0]], np.float32)
-    result = to_array(call(answer, tf.constant(far), tf.constant(far)), "The result")
-    if not is_close(result, [[0.0, 1.0], [1.0, 0.0]], tolerance=1e-3):
-        fail(
-            "It is right for small numbers, but not for two neighbours far from 0, the points "
-            "(10000, 0) and (10001, 0). Squares of large numbers lose their last digits, and the "
-            "distance is in those. Subtract first, then square."
-        )
-    if loops(answer):
-        fail(
-            "The numbers are right, but Python goes through them in a loop. One subtraction can "
-            "form all differences at once, if the shapes broadcast."
-        )
-
-
-def explain_distances(result, a, b, differences):
-    """End the check where the numbers are those of a known mistake."""
-    n, m, d = differences.shape
-    if n == m and result.shape in {(n,), (n, 1)}:
-        fail(
-            "It compares point i of `a` with point i of `b` only. For all pairs, `a` and `b` need "
-            "axes of their own for their points: (n, 1, d) and (1, m, d)."
-        )
-    squares = differences**2
-    if is_close(result, squares.sum(-1)):
-        fail("These are the squares of the distances. The root is missing.")
-    if is_close(result, np.abs(differences).sum(-1)):
-        fail(
-            "These are sums of absolute differences. The distance in the statement squares the "
-            "differences, adds them and takes the root."
-        )
-    if is_close(result, np.sqrt(squares.mean(-1))):
-        fail("These are roots of a mean. The distance adds the squares up; nothing is divided.")
-    if is_close(result, differences.sum(-1)) or is_close(result, np.abs(differences.sum(-1))):
-        fail("Differences of opposite sign cancel in your sum. Square each before you add.")
-    if is_close(result, np.sqrt(squares.sum(0))) or is_close(result, np.sqrt(squares.sum(1))):
-        fail(
-            f"For {n} and {m} points with {d} numbers each the result has the shape "
-            f"{result.shape}. The sum has to remove the axis of the {d} numbers, the last one; it "
-            "removed an axis of points."
-        )
-    if n != m and is_close(result, np.sqrt(squares.sum(-1)).T):
-        fail(
-            f"For {n} and {m} points the result has the shape {result.shape}; expected {(n, m)}. "
-            "Rows belong to `a`, columns to `b`: which of them has its new axis where?"
-        )
-    if n == m and is_close(result, np.sqrt(squares.sum(-1)).T):
-        fail("Rows and columns have changed places: rows belong to `a`, columns to `b`.")
-
-
-def loops(function):
-    """Say whether the Python code of a function holds a loop or a comprehension."""
-    function = getattr(function, "python_function", function)
-    waiting = [getattr(function, "__code__", None)]
-    while waiting:
-        code = waiting.pop()
-        if not isinstance(code, types.CodeType):
-            continue
-        for step in dis.get_instructions(code):
-            if step.opname == "FOR_ITER" or "JUMP_BACKWARD" in step.opname:
-                return True
-        waiting.extend(code.co_consts)
-    return False
-
-
-def distances_no_axis(a, b):
-    return tf.sqrt(tf.reduce_sum(tf.square(a - b), axis=-1))
-
-
-def distances_squared(a, b):
-    return tf.reduce_sum(tf.square(a[:, tf.newaxis] - b), axis=-1)
-
-
-def distances_wrong_axis(a, b):
-    return tf.sqrt(tf.reduce_sum(tf.square(a[:, tf.newaxis] - b), axis=1))
-
-
-def distances_swapped(a, b):
-    return tf.sqrt(tf.reduce_sum(tf.square(a - b[:, tf.newaxis]), axis=-1))
-
-
-def distances_absolute(a, b):
-    differences = a[:, tf.newaxis] - b
-    return tf.reduce_sum(tf.maximum(differences, -differences), axis=-1)
-
-
-def distances_cancel(a, b):
-    return tf.reduce_sum(a[:, tf.newaxis] - b, axis=-1)
-
-
-def distances_expanded(a, b):
-    products = tf.matmul(a, b, transpose_b=True)
-    lengths = tf.reduce_sum(tf.square(a), axis=1)[:, tf.newaxis] + tf.reduce_sum(tf.square(b), 1)
-    return tf.sqrt(tf.maximum(lengths - 2.0 * products, 0.0))
-
-
-def distances_loop(a, b):
-    rows = []
-    for point in a:
-        rows.append(tf.sqrt(tf.reduce_sum(tf.square(point - b), axis=-1)).numpy())
-    return tf.constant(np.array(rows))
-
-
-def distances_by_norm(a, b):
-    return tf.norm(tf.expand_dims(a, 1) - b, axis=-1)
-
-
-def distances_by_einsum(a, b):
-    gaps = a[:, tf.newaxis] - b
-    return tf.einsum("ijk,ijk->ij", gaps, gaps) ** 0.5
-
-
-def distances_by_columns(a, b):
-    gaps = a[tf.newaxis] - b[:, tf.newaxis]
-    return tf.transpose(tf.sqrt(tf.reduce_sum(gaps * gaps, axis=2)))
-
-
-all_distances = Exercise(
-    id="01.5",
-    title="All distances, no loop",
-    minutes=10,
-    statement="""Write `pairwise_distances(a, b)`. `a` is a float32 tensor of shape `(n, d)`:
-`n` points with `d` coordinates each. `b` has the shape `(m, d)`. The result has the shape
-`(n, m)`, and its entry `[i, j]` is the Euclidean distance between point `a[i]` and point `b[j]`,
-
-$$\\sqrt{\\sum_k (a_{ik} - b_{jk})^2}.$$
-
-Use broadcasting and no loop: form all `n * m` differences with one subtraction. `tf.square` and
-`tf.sqrt` work on each number of a tensor.
-
-For example, from the points `(0, 0)` and `(3, 0)` to the single point `(0, 4)` the distances are
-`[[4], [5]]`.""",
-    stub="def pairwise_distances(a, b):\n    ...",
-    answer="pairwise_distances",
-    check=check_pairwise,
-    reference=pairwise_distances,
-    hints=(
-        "The differences have three axes: point of `a`, point of `b`, coordinate. That is the "
-        "shape (n, m, d).",
-        "Which shapes broadcast to (n, m, d), if one has n points and the other m? Give each an "
-        "axis of size 1 where the other has its points.",
-        "a[:, tf.newaxis, :] has the shape (n, 1, d). Square, add up over the last axis, take "
-        "the root.",
-    ),
-    explanation=(
-        "(n, 1, d) and (1, m, d) broadcast to (n, m, d): each point of `a` meets each point of "
-        "`b`. The sum removes the last axis, the coordinates."
-    ),
-    wrong=(
-        Wrong(distances_no_axis, "point i of `a` with point i of `b` only"),
-        Wrong(distances_squared, "The root is missing"),
-        Wrong(distances_wrong_axis, "it removed an axis of points"),
-        Wrong(distances_swapped, "Rows and columns have changed places"),
-        Wrong(distances_absolute, "sums of absolute differences"),
-        Wrong(distances_cancel, "opposite sign cancel"),
-        Wrong(distances_expanded, "Subtract first, then square"),
-        Wrong(distances_loop, "Python goes through them in a loop"),
-    ),
-    right=(
-        distances_by_norm,
-        distances_by_einsum,
-        distances_by_columns,
-        tf.function(distances_by_norm),
-    ),
-)
-
-EXERCISES = (
-    predict_shapes,
-    channels_first,
-    standardise_channels,
-    moving_average,
-    all_distances,
-)
+EXERCISES = (predict_shapes, prepare_pictures, reveal_the_hidden)
