@@ -181,7 +181,7 @@ def quietly() -> Iterator[None]:
     """Keep warnings and log lines of converters and interpreters away while the block runs.
 
     They come from C++ code past ``sys.stderr``, from Python's warnings and from its loggers.
-    Exceptions pass through. Used in lesson 32.
+    Exceptions pass through. Used in lessons 03 and 32.
     """
     loggers = [logging.getLogger(name) for name in ("tensorflow", "tf2onnx", "absl")]
     levels = [logger.level for logger in loggers]

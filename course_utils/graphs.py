@@ -43,7 +43,7 @@ def trace_graphs(function: Callable, *args: Any) -> TracedGraphs:
         RuntimeError: TensorFlow recorded no graph.
 
     Source: the TensorFlow guides "Introduction to graphs and tf.function" and "Graph
-    optimization with Grappler". Built in lesson 03.
+    optimization with Grappler". Lesson 03 shows how it is done.
     """
     tf = import_tensorflow()
     check_callable("function", function)
@@ -63,7 +63,7 @@ def trace_graphs(function: Callable, *args: Any) -> TracedGraphs:
         graphs = [graph for path in Path(folder).iterdir() for graph in _read_graphs(tf, path)]
     # TensorFlow records every function that has run so far, its own helpers included, in order:
     # ours is the last one that holds all nodes of the trace.
-    # (Arguments are left out: TensorFlow may spell their names otherwise there.)
+    # (Arguments are left out: TensorFlow may spell their names differently there.)
     traced_nodes = traced.graph.as_graph_def().node
     nodes = {node.name for node in traced_nodes if node.op != "Placeholder"}
     for graph in reversed(graphs):
@@ -88,7 +88,7 @@ def count_operations(graph: "tf.compat.v1.GraphDef") -> dict[str, int]:
 
     Nodes that only hand values along (arguments, results, identities, constants) do not count.
     Nor do those inside the functions that a graph calls, such as the body of a loop.
-    Built in lesson 03.
+    First used in lesson 03.
 
     Raises:
         TypeError: ``graph`` is not a graph.
@@ -108,7 +108,7 @@ def show_graph(
         highlight: operation types, such as ``"Mul"``, to set off in colour.
         title: the message of the picture.
 
-    Identity nodes are drawn through, as the wires that they are. Built in lesson 03.
+    Identity nodes are drawn through, as the wires that they are. First used in lesson 03.
 
     Raises:
         TypeError: ``graph`` is not a graph, or ``highlight`` is one string.
@@ -161,8 +161,8 @@ def _drawing_order(node: Any) -> tuple[int, int, str]:
 
 def _describe_node(node: Any, highlight: set[str]) -> dict[str, str]:
     if node.op in ARGUMENTS:
-        captured = 20 in (_attribute(node, "T", "type"), _attribute(node, "dtype", "type"))
-        # (20 is DT_RESOURCE, the handle of a variable.)
+        handle = import_tensorflow().resource.as_datatype_enum  # by which a variable is captured
+        captured = handle in (_attribute(node, "T", "type"), _attribute(node, "dtype", "type"))
         kind = "variable" if captured else "input"
         return {"label": "variable" if captured else node.name, "kind": kind}
     if node.op in RESULTS:

@@ -437,7 +437,6 @@ RULES = (
 # a lesson leaves this list when it is cut, and the list goes when it is empty.
 UNCUT = (
     "00_start_here",
-    "03_eager_and_graph",
     "04_autograph",
     "07_autodiff_inside",
     "08_keras_from_scratch",
