@@ -61,6 +61,9 @@ class Hostile:
     def __getattribute__(self, name):
         raise RuntimeError("poison")
 
+    def __str__(self):
+        return "hostile"
+
 
 @pytest.mark.parametrize(
     "item",
