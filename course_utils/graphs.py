@@ -61,7 +61,7 @@ def trace_graphs(function: Callable, *args: Any) -> TracedGraphs:
                     raise
                 tf.summary.trace_export("graphs", step=0)
         graphs = [graph for path in Path(folder).iterdir() for graph in _read_graphs(tf, path)]
-    # TensorFlow records every function that has run so far, its own helpers included, in order:
+    # TensorFlow records every function that it optimises meanwhile, its own helpers included:
     # ours is the last one that holds all nodes of the trace.
     # (Arguments are left out: TensorFlow may spell their names differently there.)
     traced_nodes = traced.graph.as_graph_def().node
