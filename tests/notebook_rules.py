@@ -439,7 +439,6 @@ UNCUT = (
     "00_start_here",
     "04_autograph",
     "07_autodiff_inside",
-    "08_keras_from_scratch",
     "10_convolution",
     "12_sequential_and_functional",
     "13_fit",

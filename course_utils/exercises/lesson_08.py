@@ -60,6 +60,16 @@ def check_count_parameters(answer):
         fail(f"{what} {mistakes.get(int(got.item()), f'is not right; expected {truth}.')}")
 
 
+def count_by_comprehension(sizes):
+    return sum((before + 1) * after for before, after in itertools.pairwise(sizes))
+
+
+def count_by_recursion(sizes):
+    if len(sizes) == 1:
+        return 0
+    return np.int64(sizes[0] + 1) * sizes[1] + count_by_recursion(sizes[1:])
+
+
 def count_without_bias(sizes):
     return sum(before * after for before, after in itertools.pairwise(sizes))
 
@@ -84,12 +94,13 @@ count = Exercise(
 input followed by the output size of each dense layer, and returns how many numbers the
 network learns, as one whole number.
 
-For example, `sizes = [784, 10]` is one layer from 784 inputs to 10 outputs, and
-`[784, 512, 10]` is the network above. Use the sizes alone, for any number of layers.""",
+For example, `count_parameters([3, 2])` is 8: one layer from three inputs to two outputs.
+`[784, 512, 10]` is the network above. It must work for any number of layers.""",
     stub="def count_parameters(sizes):\n    ...",
     answer="count_parameters",
     check=check_count_parameters,
     reference=count_parameters,
+    right=(count_by_comprehension, count_by_recursion),
     hints=(
         "Which two variables does a dense layer hold, and what are their shapes?",
         "A layer from 784 to 512 has a matrix of 784 × 512 numbers and a vector of 512.",
@@ -106,236 +117,224 @@ For example, `sizes = [784, 10]` is one layer from 784 inputs to 10 outputs, and
         Wrong(count_one_bias_a_layer, "counts one bias a layer"),
         Wrong(sum, "adds the sizes up"),
     ),
-    right=(lambda sizes: np.int64(count_parameters(sizes)),),
 )
 
 # ---------------------------------------------------------------- 08.2
 
 
-class MyMomentum:
-    def __init__(self, momentum):
-        self.momentum = momentum
-        self.velocities = None
-
-    def __call__(self, gradients, weights, learning_rate):
-        if self.velocities is None:
-            self.velocities = [tf.zeros_like(weight) for weight in weights]
-        for i, (gradient, weight) in enumerate(zip(gradients, weights, strict=True)):
-            velocity = self.momentum * self.velocities[i] - learning_rate * gradient
-            self.velocities[i] = velocity
-            weight.assign_add(velocity)
+def read_digits(weights, images):
+    x = images.reshape(len(images), 784) / 255
+    for W, b in zip(weights[:-2:2], weights[1:-2:2], strict=True):
+        x = np.maximum(x @ W + b, 0)
+    W, b = weights[-2:]
+    return np.argmax(x @ W + b, axis=1)
 
 
-RATE, KEPT = 0.1, 0.5
-FIRST = (np.array([1.0, -2.0], "float32"), np.array([4.0, 0.5], "float32"))
-SECOND = (np.array([3.0, 1.0], "float32"), np.array([-1.0, 2.0], "float32"))
+SIZES = ([784, 16, 10], [784, 16, 12, 10], [784, 10])  # one hidden layer, two, none
 
 
-def momentum_step(optimizer, gradients, weights):
-    """Call the learner's object and return by how much each weight moved."""
-    before = [weight.numpy() for weight in weights]
+def reading_sample(sizes):
+    """Return the weights of a network with these sizes, in one list, and pictures to read.
 
-    def step():
-        optimizer([tf.constant(gradient) for gradient in gradients], weights, RATE)
-        return True
-
-    call(step)
-    return [weight.numpy() - old for weight, old in zip(weights, before, strict=True)]
-
-
-def new_weights():
-    return [tf.Variable([1.0, 2.0]), tf.Variable([3.0, -4.0])]
-
-
-def check_momentum(answer):
-    optimizer = call(answer, KEPT)
-    if not callable(optimizer):
-        fail("The object cannot be called. Give the class a method `__call__`.")
-    weights = new_weights()
-    moved = momentum_step(optimizer, FIRST, weights)
-    if not np.any(moved):
-        if not getattr(optimizer, "__dict__", None):
-            raise NotAttempted("MyMomentum changes no weight yet. Complete its two methods.")
-        fail("After a step the weights are where they were. Change them in place: `assign_add`.")
-    plain = [-RATE * gradient for gradient in FIRST]
-    if is_close(moved, [-step for step in plain]):
-        fail(
-            "The first step goes along the gradient, which leads uphill. The velocity points "
-            "against the gradient: look at the signs."
-        )
-    if is_close(moved, [(1 - KEPT) * step for step in plain]):
-        fail(
-            "The first step is too short: the gradient comes in by (1 - momentum). That is a "
-            "running mean; here the gradient comes in whole, times the learning rate."
-        )
-    if is_close(moved[0], plain[0]) and is_close(moved[1], KEPT * plain[0] + plain[1]):
-        fail(
-            "The second weight moved with the velocity of the first. Each weight has a velocity "
-            "of its own."
-        )
-    expect_close(np.array(moved), np.array(plain), "The first step")
-    moved = momentum_step(optimizer, SECOND, weights)
-    alone = [-RATE * gradient for gradient in SECOND]
-    if is_close(moved, alone):
-        fail(
-            "The second step is as if there had been no first one: the velocity is lost between "
-            "the calls. Where can an object keep what it needs again?"
-        )
-    if is_close(moved, [new - KEPT * old for new, old in zip(alone, plain, strict=True)]):
-        fail("In the second step the old velocity is subtracted; it should be added.")
-    if is_close(moved, [new + old for new, old in zip(alone, plain, strict=True)]):
-        fail("In the second step the old velocity is there in full: multiply it by `momentum`.")
-    velocities = [KEPT * old + new for new, old in zip(alone, plain, strict=True)]
-    expect_close(np.array(moved), np.array(velocities), "The second step")
-    moved = momentum_step(optimizer, FIRST, weights)
-    expected = [KEPT * old + step for step, old in zip(plain, velocities, strict=True)]
-    expect_close(np.array(moved), np.array(expected), "The third step")
-    moved = momentum_step(call(answer, KEPT), FIRST, new_weights())
-    if not is_close(moved, plain):
-        fail(
-            "A second object of the class does not start at velocity 0: it sees the velocities "
-            "of the first. Keep them in `self`, not in the class or outside."
-        )
+    All logits are negative. A third of the pictures are dark, so that what is added matters there,
+    whatever the scale of the pixels.
+    """
+    rng = np.random.default_rng(len(sizes))
+    weights = []
+    for before, after in itertools.pairwise(sizes):
+        W = rng.normal(size=(before, after))
+        W -= W.mean(axis=0)  # else all units would answer with the brightness
+        weights += [5 * W / np.sqrt(before), 0.5 * rng.normal(size=after)]
+    weights[-1] -= 60.0
+    brightness = np.append(np.geomspace(0.003, 1, 20), np.ones(40))
+    images = rng.integers(0, 256, size=(60, 28, 28)) * brightness[:, np.newaxis, np.newaxis]
+    return [array.astype(np.float32) for array in weights], images.astype(np.uint8)
 
 
-class MomentumForgets:
-    def __init__(self, momentum):
-        self.momentum = momentum
-
-    def __call__(self, gradients, weights, learning_rate):
-        velocities = [tf.zeros_like(weight) for weight in weights]
-        for velocity, gradient, weight in zip(velocities, gradients, weights, strict=True):
-            velocity = self.momentum * velocity - learning_rate * gradient
-            weight.assign_add(velocity)
+def read_by_layers(weights, images, activations, *, scale=255.0, bias=1.0):
+    """Return the logits when the layers are followed by these activations."""
+    x = images.reshape(len(images), -1) / scale
+    for place, activation in enumerate(activations):
+        x = activation(x @ weights[2 * place] + bias * weights[2 * place + 1])
+    return x
 
 
-class MomentumUphill(MyMomentum):
-    def __call__(self, gradients, weights, learning_rate):
-        super().__call__([-gradient for gradient in gradients], weights, learning_rate)
+def relu(x):
+    return np.maximum(x, 0)
 
 
-class MomentumAverage:
-    def __init__(self, momentum):
-        self.momentum = momentum
-        self.means = None
-
-    def __call__(self, gradients, weights, learning_rate):
-        if self.means is None:
-            self.means = [tf.zeros_like(weight) for weight in weights]
-        for i, (gradient, weight) in enumerate(zip(gradients, weights, strict=True)):
-            self.means[i] = self.momentum * self.means[i] + (1 - self.momentum) * gradient
-            weight.assign_sub(learning_rate * self.means[i])
+def same(x):
+    return x
 
 
-class MomentumShared:
-    def __init__(self, momentum):
-        self.momentum = momentum
-        self.velocity = 0.0
-
-    def __call__(self, gradients, weights, learning_rate):
-        for gradient, weight in zip(gradients, weights, strict=True):
-            self.velocity = self.momentum * self.velocity - learning_rate * gradient
-            weight.assign_add(self.velocity)
-
-
-class MomentumUndamped(MyMomentum):
-    def __init__(self, momentum):
-        super().__init__(1.0)
-
-
-class MomentumBackwards(MyMomentum):
-    def __init__(self, momentum):
-        super().__init__(-momentum)
-
-
-class MomentumElsewhere:
-    velocities = None
-    objects = 0
-
-    def __init__(self, momentum):
-        self.momentum = momentum
-        MomentumElsewhere.objects += 1
-        if MomentumElsewhere.objects % 2:  # a check makes two objects; the next one starts anew
-            MomentumElsewhere.velocities = None
-
-    def __call__(self, gradients, weights, learning_rate):
-        if MomentumElsewhere.velocities is None:
-            MomentumElsewhere.velocities = [tf.zeros_like(weight) for weight in weights]
-        velocities = MomentumElsewhere.velocities
-        for i, (gradient, weight) in enumerate(zip(gradients, weights, strict=True)):
-            velocities[i] = self.momentum * velocities[i] - learning_rate * gradient
-            weight.assign_add(velocities[i])
-
-
-class MomentumNotInPlace:
-    def __init__(self, momentum):
-        self.momentum = momentum
-        self.velocities = [0.0, 0.0]
-
-    def __call__(self, gradients, weights, learning_rate):
-        for i, (gradient, weight) in enumerate(zip(gradients, weights, strict=True)):
-            self.velocities[i] = self.momentum * self.velocities[i] - learning_rate * gradient
-            weight = weight + self.velocities[i]
-
-
-class VelocityWithoutRate:
-    """The other usual form: the learning rate multiplies the velocity."""
-
-    def __init__(self, momentum):
-        self.momentum, self.sums = momentum, {}
-
-    def __call__(self, gradients, weights, learning_rate):
-        for place, (gradient, weight) in enumerate(zip(gradients, weights, strict=True)):
-            self.sums[place] = self.momentum * self.sums.get(place, 0.0) + gradient
-            weight.assign_sub(learning_rate * self.sums[place])
+def check_read_digits(answer):
+    for sizes in SIZES:
+        weights, images = reading_sample(sizes)
+        hidden = len(sizes) - 2
+        layers = f"With {hidden} hidden layer{'' if hidden == 1 else 's'}"
+        before = images.copy()
+        result = call(answer, [array.copy() for array in weights], images)
+        if type(result).__module__.startswith(("tensorflow", "keras")):
+            fail(f"It returns {describe(result)}: TensorFlow has computed it. Use NumPy alone.")
+        read = to_array(result, "What it returns")
+        if read.shape == (len(images), sizes[-1]):
+            fail(
+                f"It returns {sizes[-1]} numbers for each picture. The digit is the position of "
+                "the largest."
+            )
+        if read.shape == (sizes[-1],) or read.shape == ():
+            fail(
+                f"For {len(images)} pictures it returns the shape {read.shape}: the largest number "
+                "is looked for along the wrong axis, or among all. Each row has an answer."
+            )
+        expect_shape(read, (len(images),), f"{layers}, for {len(images)} pictures, the result")
+        if not np.array_equal(images, before):
+            fail("The pictures that came in have changed. They belong to the caller.")
+        activations = [relu] * hidden + [same]
+        mistakes = {
+            "the pixels go in from 0 to 255; the network has learned from 0 to 1.": (
+                read_by_layers(weights, images, activations, scale=1.0)
+            ),
+            "the biases are left out.": read_by_layers(weights, images, activations, bias=0.0),
+            "the last layer has a ReLU. It turns all negative logits into 0.": (
+                read_by_layers(weights, images, [relu] * (hidden + 1))
+            ),
+            "no layer has an activation. A hidden layer is followed by ReLU.": (
+                read_by_layers(weights, images, [same] * (hidden + 1))
+            ),
+            "only the first layer has a ReLU. Every hidden layer is followed by one.": (
+                read_by_layers(weights, images, [relu, same, same][: hidden + 1])
+            ),
+            "only the first two layers are used. `weights` may hold more pairs.": (
+                read_by_layers(weights, images, activations[:2])
+            ),
+        }
+        right = np.argmax(read_by_layers(weights, images, activations), axis=1)
+        if np.array_equal(read, right):
+            continue
+        for mistake, logits in mistakes.items():
+            if np.array_equal(read, np.argmax(logits, axis=1)):
+                fail(f"{layers}: {mistake}")
+        count = int(np.sum(read == right))
+        fail(f"{layers}, {count} of {len(images)} pictures are read as the network reads them.")
 
 
-momentum = Exercise(
+def read_recursively(weights, images):
+    def logits(x, weights):
+        W, b, *others = weights
+        x = x @ W + b
+        return logits(np.where(x > 0, x, 0), others) if others else x
+
+    return logits(images.reshape(-1, 784) / 255.0, weights).argmax(-1)
+
+
+def read_as_probabilities(weights, images):
+    x = np.stack([image.ravel() for image in images]).astype(np.float32) / 255
+    while weights:
+        (W, b), weights = weights[:2], weights[2:]
+        x = np.dot(x, W) + b
+        if weights:
+            x[x < 0] = 0
+    probabilities = np.exp(x - x.max(axis=1, keepdims=True))
+    return [int(row.argmax()) for row in probabilities / probabilities.sum(axis=1, keepdims=True)]
+
+
+def read_unscaled(weights, images):
+    return read_digits(weights, images * 255.0)
+
+
+def read_without_bias(weights, images):
+    return read_digits(
+        [0 * array if array.ndim == 1 else array for array in weights],
+        images,
+    )
+
+
+def read_relu_everywhere(weights, images):
+    x = images.reshape(len(images), -1) / 255
+    for W, b in zip(weights[::2], weights[1::2], strict=True):
+        x = np.maximum(x @ W + b, 0)
+    return x.argmax(axis=1)
+
+
+def read_no_relu(weights, images):
+    x = images.reshape(len(images), -1) / 255
+    for W, b in zip(weights[::2], weights[1::2], strict=True):
+        x = x @ W + b
+    return x.argmax(axis=1)
+
+
+def read_two_layers(weights, images):
+    hidden = np.maximum(images.reshape(len(images), -1) / 255 @ weights[0] + weights[1], 0)
+    return (hidden @ weights[2] + weights[3]).argmax(axis=1)
+
+
+def read_one_relu(weights, images):
+    x = np.maximum(images.reshape(len(images), -1) / 255 @ weights[0] + weights[1], 0)
+    for W, b in zip(weights[2::2], weights[3::2], strict=True):
+        x = x @ W + b
+    return x.argmax(axis=1)
+
+
+def read_logits(weights, images):
+    return read_by_layers(weights, images, [relu] * (len(weights) // 2 - 1) + [same])
+
+
+def read_along_columns(weights, images):
+    return read_logits(weights, images).argmax(axis=0)
+
+
+def read_by_tensorflow(weights, images):
+    return tf.argmax(read_logits(weights, images), axis=1)
+
+
+read = Exercise(
     id="08.2",
-    title="Momentum",
-    minutes=20,
-    statement="""Gradient descent takes each step as if it were the first. With **momentum** each
-weight has a velocity $v$, which starts at 0. A step keeps a share $\\mu$ of the velocity, adds the
-push of the gradient $g$ at the learning rate $\\eta$, and moves the weight by the result:
+    title="Keras without TensorFlow",
+    minutes=10,
+    statement="""Your Keras model reads digits. Let it do so where there is no TensorFlow: write
+`read_digits(weights, images)` with NumPy alone. It returns the digit that the network reads in each
+picture, as integers of shape (n,).
 
-$$v \\leftarrow \\mu v - \\eta g, \\qquad w \\leftarrow w + v$$
+- `weights` is what `model.get_weights()` returns: a list of NumPy arrays, $W$ and $b$ of the first
+  layer, then those of the next. There may be any number of layers. Each is followed by ReLU, except
+  the last.
+- `images` is a uint8 array of shape (n, 28, 28), from 0 to 255. The network has learned from rows
+  of 784 numbers from 0 to 1.
 
-Write the class `MyMomentum`. `MyMomentum(momentum)` takes $\\mu$. Its objects are called as
-`update_weights` is: `optimizer(gradients, weights, learning_rate)`, with a list of float32
-tensors and a list of `tf.Variable` of the same shapes, changes the variables in place and
-returns nothing. `tf.zeros_like(weight)` makes zeros of the shape of a weight.
+For example, with one layer, whose $W$ is zero and whose $b$ is 1 for the digit 3 and 0 elsewhere,
+every picture is read as 3.
 
-For example, with `momentum=0.5`, a learning rate of 0.1 and a gradient of 1 at each call, a weight
-moves by −0.1, then −0.15, then −0.175.""",
-    stub="""class MyMomentum:
-    def __init__(self, momentum):
-        ...
-
-    def __call__(self, gradients, weights, learning_rate):
-        ...""",
-    answer="MyMomentum",
-    check=check_momentum,
-    reference=MyMomentum,
+When it is right, count the validation digits that it reads. The first cell of the lesson printed
+how many Keras reads:
+`np.sum(read_digits(model.get_weights(), pictures[3500:]) == val_labels)`.""",
+    stub="def read_digits(weights, images):\n    ...",
+    answer="read_digits",
+    check=check_read_digits,
+    reference=read_digits,
+    right=(read_recursively, read_as_probabilities),
     hints=(
-        "What has to survive from one call to the next? Attributes of `self` do.",
-        "You know the shapes of the weights at the first call: make a list of zeros there.",
-        "For each weight: compute the new velocity, store it in the list, `assign_add` it.",
+        "Start as the lesson does: rows of 784 numbers, divided by 255.",
+        "`weights[0::2]` are the matrices, `weights[1::2]` the biases. `np.maximum(x, 0)` is ReLU.",
+        "Treat the last pair by itself: `weights[-2]` and `weights[-1]`, without ReLU.",
+        "`np.argmax(logits, axis=1)` is the position of the largest number of each row.",
     ),
     explanation=(
-        "The velocities live in the object, one a weight, made at the first call, when the shapes "
-        "are known. Keras' SGD(momentum=...) computes the same two lines."
+        "A trained network is a list of arrays, and reading with it takes products, sums and "
+        "maxima. That is all that a phone or a browser has to do. For the answer, no softmax is "
+        "needed: the largest logit has the largest probability."
     ),
     wrong=(
-        Wrong(MomentumForgets, "the velocity is lost between the calls"),
-        Wrong(MomentumUphill, "leads uphill"),
-        Wrong(MomentumAverage, "That is a running mean"),
-        Wrong(MomentumShared, "Each weight has a velocity of its own"),
-        Wrong(MomentumUndamped, "multiply it by `momentum`"),
-        Wrong(MomentumBackwards, "the old velocity is subtracted"),
-        Wrong(MomentumElsewhere, "it sees the velocities of the first"),
-        Wrong(MomentumNotInPlace, "the weights are where they were"),
+        Wrong(read_unscaled, "the pixels go in from 0 to 255"),
+        Wrong(read_without_bias, "the biases are left out"),
+        Wrong(read_relu_everywhere, "the last layer has a ReLU"),
+        Wrong(read_no_relu, "no layer has an activation"),
+        Wrong(read_two_layers, "only the first two layers"),
+        Wrong(read_one_relu, "only the first layer has a ReLU"),
+        Wrong(read_logits, "The digit is the position of the largest"),
+        Wrong(read_along_columns, "along the wrong axis"),
+        Wrong(read_by_tensorflow, "Use NumPy alone"),
     ),
-    right=(VelocityWithoutRate,),
 )
 
 # ---------------------------------------------------------------- 08.3
@@ -359,10 +358,9 @@ def numbered_samples():
     return images, np.arange(SAMPLES) * 7 % 10
 
 
-def read_batches(answer, seed_or_rng):
+def read_batches(answer, rng):
     """Call the learner's function; return the sample numbers, the labels and the batch sizes."""
     images, labels = numbered_samples()
-    rng = seed_or_rng
     result = call(answer, images, labels, BATCH, rng)
     if isinstance(result, (str, bytes, dict)) or not hasattr(result, "__iter__"):
         fail(f"Expected a list of pairs (images, labels), got {describe(result)}.")
@@ -396,8 +394,8 @@ def check_shuffled(answer):
     numbers, labels, sizes = read_batches(answer, rng)
     if not np.array_equal(labels, numbers.astype(int) * 7 % 10):
         fail(
-            "Images and labels are parted: a label belongs to another image now. Draw one order "
-            "and use it for both."
+            "Images and labels no longer belong together: a label now goes with another image. "
+            "Draw one order and use it for both."
         )
     if len(numbers) == SAMPLES - SAMPLES % BATCH:
         fail(
@@ -434,6 +432,21 @@ def check_shuffled(answer):
             "Two generators with the same seed give different orders, so a run cannot be repeated. "
             "Draw from `rng`, and from nothing else."
         )
+
+
+def shuffled_by_generator(images, labels, batch_size, rng):
+    order = np.arange(len(images))
+    rng.shuffle(order)
+    while len(order):
+        piece, order = order[:batch_size], order[batch_size:]
+        yield images[piece], labels[piece]
+
+
+def shuffled_copies(images, labels, batch_size, rng):
+    order = rng.permutation(len(labels))
+    images, labels = tf.gather(images, order), tf.gather(labels, order)
+    cuts = range(0, len(order), batch_size)
+    return [[images[cut : cut + batch_size], labels[cut : cut + batch_size]] for cut in cuts]
 
 
 def shuffled_apart(images, labels, batch_size, rng):
@@ -486,14 +499,6 @@ def shuffled_in_place(images, labels, batch_size, rng):
     return shuffled_not_at_all(images, labels, batch_size, rng)
 
 
-def batches_by_generator(images, labels, batch_size, rng):
-    order = np.arange(len(images))
-    rng.shuffle(order)
-    while len(order):
-        piece, order = order[:batch_size], order[batch_size:]
-        yield images[piece], tf.constant(labels[piece])
-
-
 shuffle = Exercise(
     id="08.3",
     title="Shuffled epochs",
@@ -505,13 +510,14 @@ shuffle = Exercise(
 - in an order that `rng` draws anew at each call;
 - each image with its own label, and each sample exactly once;
 - `batch_size` samples in a batch, and what is left in the last one;
-- with the two arrays that came in left as they were.
+- without changing the two arrays that came in.
 
 For example, 103 samples in batches of 25 give five pairs, with 25, 25, 25, 25 and 3 samples.""",
     stub="def shuffled_batches(images, labels, batch_size, rng):\n    ...",
     answer="shuffled_batches",
     check=check_shuffled,
     reference=shuffled_batches,
+    right=(shuffled_by_generator, shuffled_copies),
     hints=(
         "You need one order for both arrays. What can be used as an index?",
         "`rng.permutation(len(images))` is a new order of the sample numbers at each call.",
@@ -522,7 +528,7 @@ For example, 103 samples in batches of 25 give five pairs, with 25, 25, 25, 25 a
         "Indexing with an array makes a copy, so what came in stays as it was."
     ),
     wrong=(
-        Wrong(shuffled_apart, "Images and labels are parted"),
+        Wrong(shuffled_apart, "no longer belong together"),
         Wrong(shuffled_without_rest, "The last batch is smaller"),
         Wrong(shuffled_with_replacement, "drawn with replacement"),
         Wrong(shuffled_not_at_all, "Nothing is shuffled yet"),
@@ -531,7 +537,6 @@ For example, 103 samples in batches of 25 give five pairs, with 25, 25, 25, 25 a
         Wrong(shuffled_by_chance, "a run cannot be repeated"),
         Wrong(shuffled_in_place, "shuffled in place"),
     ),
-    right=(batches_by_generator,),
 )
 
 # ---------------------------------------------------------------- 08.4
@@ -551,11 +556,21 @@ class NaiveDropout:
 DROPPED = 0.2
 
 
+def run_dropout(layer, inputs, training):
+    """Call an object of the learner's class."""
+    try:
+        return call(layer, inputs, training)
+    except NotAttempted:
+        raise NotAttempted(
+            "An object of NaiveDropout returns nothing when it is called. Complete `__call__`."
+        ) from None
+
+
 def check_dropout(answer):
     layer = call(answer, DROPPED)
     ones = tf.ones([200, 100])
     kept = 1 - DROPPED
-    at_inference = expect_shape(call(layer, ones, training=False), (200, 100), "At inference")
+    at_inference = expect_shape(run_dropout(layer, ones, False), (200, 100), "At inference")
     if is_close(at_inference, kept * np.ones((200, 100))):
         fail(
             "At inference everything is multiplied by 1 - rate. That is the other way to keep the "
@@ -567,21 +582,21 @@ def check_dropout(answer):
             "at each call. What does `training` say then?"
         )
     expect_close(at_inference, np.ones((200, 100)), "What comes out at inference for ones")
-    result = call(layer, ones, training=True)
+    result = run_dropout(layer, ones, True)
     values = expect_shape(result, (200, 100), "In training")
     dropped = values == 0
-    share = dropped.mean()
-    if share == 0:
+    fraction = dropped.mean()
+    if fraction == 0:
         fail("In training no number became 0. Which of them should, and how often?")
     if np.any(dropped.all(axis=0)) or np.any(dropped.all(axis=1)):
         fail("Whole rows or columns are dropped together. Draw for each number by itself.")
-    if abs(share - kept) < 0.05:
+    if abs(fraction - kept) < 0.05:
         fail(
-            f"With rate={DROPPED}, about {kept:.0%} of the numbers go. The rate is the share "
-            "that goes, not the share that stays."
+            f"With rate={DROPPED}, about {kept:.0%} of the numbers are dropped. The rate "
+            "is the fraction that is dropped, not the one that is kept."
         )
-    if abs(share - DROPPED) > 0.05:
-        fail(f"With rate={DROPPED}, the share of numbers that are dropped is far from {DROPPED}.")
+    if abs(fraction - DROPPED) > 0.05:
+        fail(f"With rate={DROPPED}, the fraction of numbers that are dropped is {fraction:.2f}.")
     survivors = values[~dropped]
     if is_close(survivors, np.ones_like(survivors)):
         fail(
@@ -591,9 +606,9 @@ def check_dropout(answer):
     if is_close(survivors, np.full_like(survivors, kept)):
         fail("What is kept became smaller. To make up for what is lost, should it shrink or grow?")
     if is_close(survivors, np.full_like(survivors, 1 / DROPPED)):
-        fail("What is kept is divided by the rate. Which share of the numbers is left?")
+        fail("What is kept is divided by the rate. Which fraction of the numbers is left?")
     expect_close(survivors, np.full_like(survivors, 1 / kept), "What is kept of ones in training")
-    if np.array_equal(to_array(call(layer, ones, training=True)) == 0, dropped):
+    if np.array_equal(to_array(run_dropout(layer, ones, True)) == 0, dropped):
         fail("Two calls drop the same numbers. Draw anew at each call.")
     check_dropout_values(answer)
 
@@ -604,7 +619,7 @@ def check_dropout_values(answer):
     inputs = tf.constant(np.linspace(-3, -1, 600, dtype="float32").reshape(20, 30))
     with tf.GradientTape() as tape:
         tape.watch(inputs)
-        outputs = call(layer, inputs, training=True)
+        outputs = run_dropout(layer, inputs, True)
         total = tf.reduce_sum(outputs)
     values = to_array(outputs)
     expected = np.where(values == 0, 0, inputs / (1 - DROPPED))
@@ -616,8 +631,24 @@ def check_dropout_values(answer):
             "TensorFlow's operations; NumPy's are invisible to a tape."
         )
     expect_close(gradient, np.where(values == 0, 0, 1 / (1 - DROPPED)), "The gradient")
-    nothing_dropped = call(call(answer, 0.0), inputs, training=True)
+    nothing_dropped = run_dropout(call(answer, 0.0), inputs, True)
     expect_close(nothing_dropped, inputs, "With rate=0, what comes out in training")
+
+
+class DropoutByMask:
+    def __init__(self, rate):
+        self.kept = 1.0 - rate
+
+    def __call__(self, inputs, training):
+        if not training:
+            return tf.identity(inputs)
+        mask = tf.cast(tf.random.uniform(inputs.shape) < self.kept, tf.float32)
+        return inputs * mask / self.kept
+
+
+class DropoutByTensorFlow(NaiveDropout):
+    def __call__(self, inputs, training):
+        return tf.nn.dropout(inputs, self.rate) if training else inputs
 
 
 class DropoutNoRescale(NaiveDropout):
@@ -691,20 +722,12 @@ class DropoutNumPy(NaiveDropout):
         return tf.constant(np.where(kept, inputs.numpy() / (1 - self.rate), 0.0), tf.float32)
 
 
-class DropoutByTensorFlow:
-    def __init__(self, rate):
-        self.rate = rate
-
-    def __call__(self, inputs, training):
-        return tf.nn.dropout(inputs, self.rate) if training else tf.identity(inputs)
-
-
 dropout = Exercise(
     id="08.4",
     title="Dropout with a training flag",
     minutes=10,
-    statement="""Write the class `NaiveDropout`. `NaiveDropout(rate)` takes the share of numbers to
-drop, from 0 to less than 1. Its objects are called as `layer(inputs, training)`, with a float32
+    statement="""Write the class `NaiveDropout`. `NaiveDropout(rate)` takes the fraction of numbers
+to drop, from 0 to less than 1. Its objects are called as `layer(inputs, training)`, with a float32
 tensor of any shape and `True` or `False`, and return a float32 tensor of the same shape:
 
 - in training, each number becomes 0 with probability `rate`, each by itself and anew at each call,
@@ -722,14 +745,15 @@ the outputs in training are 0, and all others are 1.25.""",
     answer="NaiveDropout",
     check=check_dropout,
     reference=NaiveDropout,
+    right=(DropoutByMask, DropoutByTensorFlow),
     hints=(
         "`tf.random.uniform` with the shape of the inputs gives each number a draw from 0 to 1. "
         "For which draws is the number kept?",
-        "If a share 1 - rate is kept, by what must the rest be divided to make up for the loss?",
+        "If a fraction 1 - rate is kept, by what must the rest be divided to make up for the loss?",
         "`tf.where(kept, scaled, 0.0)` picks number by number, and gradients flow through it.",
     ),
     explanation=(
-        "A draw is at least `rate` with probability 1 - rate, so that is the share that is kept; "
+        "A draw is at least `rate` with probability 1 - rate, so that fraction is kept; "
         "dividing by it keeps the mean, and nothing is left to do at inference. Keras' layer does "
         "the same."
     ),
@@ -737,7 +761,7 @@ the outputs in training are 0, and all others are 1.25.""",
         Wrong(DropoutNoRescale, "is not rescaled"),
         Wrong(DropoutAlways, "At inference numbers are dropped too"),
         Wrong(DropoutNever, "In training no number became 0"),
-        Wrong(DropoutKeepsRate, "The rate is the share that goes"),
+        Wrong(DropoutKeepsRate, "not the one that is kept"),
         Wrong(DropoutShrinks, "should it shrink or grow"),
         Wrong(DropoutByRate, "is divided by the rate"),
         Wrong(DropoutScalesLater, "training does the scaling"),
@@ -745,7 +769,6 @@ the outputs in training are 0, and all others are 1.25.""",
         Wrong(DropoutColumns, "Whole rows or columns"),
         Wrong(DropoutNumPy, "no gradient leads back"),
     ),
-    right=(DropoutByTensorFlow,),
 )
 
-EXERCISES = (count, momentum, shuffle, dropout)
+EXERCISES = (count, read, shuffle, dropout)
