@@ -1,6 +1,7 @@
 """Start a lesson (TensorFlow imported quietly, seeds set, figures styled), and show its errors."""
 
 import contextlib
+import logging
 import os
 import re
 import sys
@@ -183,6 +184,33 @@ def show_error(expected: type[BaseException], phrase: str) -> Iterator[None]:
     print(kind)
     for line in lines:
         print(f"│ {line}".rstrip())
+
+
+@contextlib.contextmanager
+def keep_log() -> Iterator[list[str]]:
+    """Keep what TensorFlow's Python code logs in a list, instead of showing it, during a block.
+
+    Each message is text without addresses in memory and folders of this machine. What C++ code
+    writes passes by.
+
+    >>> with keep_log() as log:
+    ...     logging.getLogger("tensorflow").warning("traced %d times", 5)
+    >>> log
+    ['traced 5 times']
+    """
+    messages: list[str] = []
+
+    class Keeper(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            messages.append(without_machine(record.getMessage()))
+
+    logger = logging.getLogger("tensorflow")
+    handlers, propagate = logger.handlers[:], logger.propagate
+    logger.handlers[:], logger.propagate = [Keeper()], False
+    try:
+        yield messages
+    finally:
+        logger.handlers[:], logger.propagate = handlers, propagate
 
 
 def without_machine(message: str) -> str:

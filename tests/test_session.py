@@ -1,5 +1,6 @@
 """The start of a lesson: quiet, seeded, and readable where something is missing."""
 
+import logging
 import os
 import sys
 import warnings
@@ -338,3 +339,15 @@ def test_an_interrupt_passes_through():
 )
 def test_what_is_of_this_machine_goes_from_a_message(message, plain):
     assert session.without_machine(message) == plain
+
+
+def test_the_log_is_kept_in_a_list_and_then_shown_again(capfd):
+    logger = logging.getLogger("tensorflow")
+    before = logger.handlers[:], logger.propagate
+    with pytest.raises(KeyError), session.keep_log() as log:
+        logger.warning("about %s", "<function f at 0x7f3c5a1b2d30>")
+        logging.getLogger("tensorflow.inner").warning("inner")
+        raise KeyError
+    assert log == ["about <function f>", "inner"]
+    assert capfd.readouterr() == ("", "")
+    assert (logger.handlers, logger.propagate) == before

@@ -1,12 +1,114 @@
 """Exercises of lesson 04, AutoGraph and tracing."""
 
-from course_utils.exercises.expect import Mistake, call, expect_close, fail, is_close, to_array
+import numpy as np
+
+from course_utils.exercises.expect import (
+    Mistake,
+    call,
+    describe,
+    expect_close,
+    fail,
+    is_close,
+    to_array,
+)
 from course_utils.exercises.judging import Exercise, Wrong
 from course_utils.session import import_tensorflow
 
 tf = import_tensorflow()
 
 # ---------------------------------------------------------------- 04.1
+
+COUNTS = {"start": 1, "positive": 1, "negative": 1, "Python round": 3, "tensor round": 1}
+
+WHY = {
+    "start": "The first call traces the function, the second runs its graph, without Python.",
+    "positive": "Both branches of a tensor's `if` are in the graph. When does Python run them?",
+    "negative": "Both branches of a tensor's `if` are in the graph. When does Python run them?",
+    "Python round": "A loop over `range` is not about a tensor. Who runs its rounds, and when?",
+    "tensor round": "A loop over `tf.range` becomes a node. How often is its body traced for that?",
+}
+
+
+def check_marks(answer):
+    if not isinstance(answer, dict) or set(answer) != set(COUNTS):
+        fail(f"Expected a dict with the keys {', '.join(map(repr, COUNTS))}.")
+    for key, why in WHY.items():
+        if not is_close(answer[key], answer[key]) or to_array(answer[key]).shape != ():
+            fail(f"{key!r} is {describe(answer[key])}; expected a whole number.")
+        if to_array(answer[key]) != COUNTS[key]:
+            fail(f"{key!r} is not {answer[key]}. {why}")
+
+
+marks = Exercise(
+    id="04.1",
+    title="How often does Python pass here?",
+    minutes=5,
+    statement="""This function leaves a mark in a list wherever Python passes. It is called twice.
+
+```python
+marks = []
+
+@tf.function
+def visit(x):
+    marks.append("start")
+    if x > 0:
+        marks.append("positive")
+    else:
+        marks.append("negative")
+    for i in range(3):
+        marks.append("Python round")
+    for i in tf.range(3):
+        marks.append("tensor round")
+    return x
+
+visit(tf.constant(1.0))
+visit(tf.constant(-1.0))
+```
+
+How often is each text in `marks` afterwards? Decide first, then run the code if you want to see
+it.""",
+    stub="""counts = {
+    "start": ...,
+    "positive": ...,
+    "negative": ...,
+    "Python round": ...,
+    "tensor round": ...,
+}""",
+    answer="counts",
+    check=check_marks,
+    reference=COUNTS,
+    reference_source="""counts = {
+    "start": 1,
+    "positive": 1,
+    "negative": 1,
+    "Python round": 3,
+    "tensor round": 1,
+}""",
+    right=(
+        dict(reversed(COUNTS.items())),
+        {key: np.int64(count) for key, count in COUNTS.items()},
+    ),
+    hints=(
+        "How many signatures do the two calls have? Python runs the function once for each.",
+        "Which of the two loops, and which of the branches, depend on a tensor?",
+        "What depends on a tensor is traced once and becomes a node. The rest is plain Python.",
+    ),
+    explanation=(
+        "Both calls have the same signature, so there is one trace. In it, Python goes through "
+        "both branches, and once through the body of the loop over a tensor: each becomes a part "
+        "of a node. The loop over `range` it runs as always, three times."
+    ),
+    wrong=(
+        Wrong({**COUNTS, "start": 2}, "the second runs its graph"),
+        Wrong({**COUNTS, "negative": 0}, "Both branches of a tensor's `if`"),
+        Wrong({**COUNTS, "positive": 2}, "Both branches of a tensor's `if`"),
+        Wrong({**COUNTS, "Python round": 1}, "Who runs its rounds"),
+        Wrong({**COUNTS, "tensor round": 3}, "How often is its body traced"),
+        Wrong([1, 1, 1, 3, 1], "Expected a dict with the keys"),
+    ),
+)
+
+# ---------------------------------------------------------------- 04.2
 
 
 def collatz_steps(n):
@@ -94,7 +196,7 @@ def collatz_int(n):
 
 
 collatz = Exercise(
-    id="04.1",
+    id="04.2",
     title="A loop that depends on data",
     minutes=10,
     statement="""A Collatz chain starts at a whole number. An even number `n` is followed by
@@ -128,7 +230,7 @@ For example, 6 → 3 → 10 → 5 → 16 → 8 → 4 → 2 → 1 takes 8 steps."
     ),
 )
 
-# ---------------------------------------------------------------- 04.2
+# ---------------------------------------------------------------- 04.3
 
 
 def take_steps(step, weight, rates):
@@ -184,9 +286,9 @@ def take_steps_tensor(step, weight, rates):
 
 
 cure = Exercise(
-    id="04.2",
+    id="04.3",
     title="Cure a function that traces at each call",
-    minutes=10,
+    minutes=5,
     statement="""`step(weight, rate)` is a `tf.function` that somebody else has written; it takes a
 scalar float32 tensor and a rate, and returns the next weight. Write
 `take_steps(step, weight, rates)`: it takes the step, a first weight and a list of
@@ -213,7 +315,7 @@ traced **once**.""",
     right=(take_steps_tensor,),
 )
 
-# ---------------------------------------------------------------- 04.3
+# ---------------------------------------------------------------- 04.4
 
 
 def cumulative_product(x):
@@ -294,7 +396,7 @@ def cumulative_counting(x):
 
 
 collect = Exercise(
-    id="04.3",
+    id="04.4",
     title="Collect what a loop computes",
     minutes=10,
     statement="""Write `cumulative_product(x)`. It takes a float32 tensor of shape `(n,)`, where `n`
@@ -327,7 +429,7 @@ For example, `[2, 3, 0.5, 4]` gives `[2, 6, 3, 12]`.""",
     ),
 )
 
-# ---------------------------------------------------------------- 04.4
+# ---------------------------------------------------------------- 04.5
 
 
 def make_counter():
@@ -430,7 +532,7 @@ def counter_that_creates_once():
 
 
 count_on = Exercise(
-    id="04.4",
+    id="04.5",
     title="A counter that counts",
     minutes=10,
     statement="""Write `make_counter()`. It returns a new `tf.function` without arguments. At its
@@ -458,4 +560,4 @@ counters do not disturb each other.""",
     right=(counter_that_creates_once,),
 )
 
-EXERCISES = (collatz, cure, collect, count_on)
+EXERCISES = (marks, collatz, cure, collect, count_on)
