@@ -196,7 +196,7 @@ def test_each_layer_is_a_signature_of_its_own():
     assert traces(run_layer) == before + 1
     run_layer(second, x)
     assert traces(run_layer) == before + 2
-    with pytest.raises(ValueError, match="singleton|non-first call"):
+    with pytest.raises(ValueError, match=r"singleton|non-first call"):
         run_layer(keras.layers.Dense(2), x)
 
 

@@ -2,7 +2,15 @@
 
 import numpy as np
 
-from course_utils.exercises.expect import call, expect_close, expect_shape, fail, is_close, to_array
+from course_utils.exercises.expect import (
+    call,
+    describe,
+    expect_close,
+    expect_shape,
+    fail,
+    is_close,
+    to_array,
+)
 from course_utils.exercises.judging import Exercise, Wrong
 from course_utils.session import import_tensorflow
 
@@ -10,125 +18,71 @@ tf = import_tensorflow()
 
 # ---------------------------------------------------------------- 07.1
 
-
-def backward(steps, target):
-    gradients = {target: 1.0}
-    for result, inputs in reversed(steps):
-        for name, local in inputs:
-            share = gradients.get(result, 0.0) * local
-            gradients[name] = gradients.get(name, 0.0) + share
-    return gradients
+BY_HAND = {"v": 16.0, "u": 16.0, "b": 32.0, "a": 64.0}
 
 
-# y = (a + b) * b at a = 2, b = 3, and z = y * y
-STEPS = [
-    ("u", [("a", 1.0), ("b", 1.0)]),
-    ("y", [("u", 3.0), ("b", 5.0)]),
-    ("z", [("y", 15.0), ("y", 15.0)]),
-]
+def check_by_hand(answer):
+    if not isinstance(answer, dict) or set(answer) != set(BY_HAND):
+        fail(f"Expected a dict with the keys {', '.join(map(repr, BY_HAND))}.")
+    for name in BY_HAND:
+        if not is_close(answer[name], answer[name]) or to_array(answer[name]).shape != ():
+            fail(f"The gradient of {name} is {describe(answer[name])}; expected a number.")
+    if is_close(answer["v"], 8.0):
+        fail("The gradient of v is not 8: v is used twice in v · v. Each use sends back 8.")
+    expect_close(answer["v"], 16.0, "The gradient of v")
+    expect_close(answer["u"], 16.0, "u enters v = u + a with the factor 1. The gradient of u")
+    if is_close(answer["b"], 48.0):
+        fail("The gradient of b is not 48: b enters u = a · b with the factor a, which is 2.")
+    expect_close(answer["b"], 32.0, "The gradient of b")
+    for part, use in ((16.0, "in v = u + a"), (48.0, "in u = a · b")):
+        if is_close(answer["a"], part):
+            fail(f"{part:g} is what comes back from one use of a, {use}. a is used twice.")
+    expect_close(answer["a"], 64.0, "The gradient of a")
 
 
-def check_backward(answer):
-    chain = [("u", [("a", 2.0)]), ("y", [("u", 5.0)])]
-    gradients = call(answer, chain, "y")
-    if not isinstance(gradients, dict) or "a" not in gradients:
-        fail(
-            "Expected a dict with a gradient for each name, such as 'a', that the target rests on."
-        )
-    if is_close(gradients["a"], 0.0):
-        fail(
-            "For y = 5u and u = 2a it says dy/da = 0: when the note of u was read, no gradient "
-            "had arrived at u yet. Which note has to come first?"
-        )
-    if is_close(gradients["a"], 2.0):
-        fail(
-            "For y = 5u and u = 2a it says dy/da = 2: the gradient that arrives at u was not "
-            "passed on. Multiply it by the local derivative."
-        )
-    expect_close(gradients["a"], 10.0, "For y = 5u and u = 2a, dy/da")
-    gradients = call(answer, STEPS[:2], "y")
-    if is_close(gradients.get("b"), 1.0) or is_close(gradients.get("b"), 3.0):
-        fail(
-            f"For y = (a + b)b at a = 2 and b = 3 it says dy/db = {float(gradients['b']):g}: b is "
-            "used twice, and the second share has overwritten the first. Shares add up."
-        )
-    if is_close(gradients.get("b"), 5.0):
-        fail(
-            "For y = (a + b)b at a = 2 and b = 3 it says dy/db = 5, the share of one use alone. b "
-            "is used twice, and both shares count."
-        )
-    expect_close(gradients.get("b"), 8.0, "For y = (a + b)b at a = 2 and b = 3, dy/db")
-    expect_close(call(answer, STEPS, "z").get("b"), 240.0, "For z = y·y, dz/db")
-
-
-def backward_assigns(steps, target):
-    gradients = {target: 1.0}
-    for result, inputs in reversed(steps):
-        for name, local in inputs:
-            gradients[name] = gradients.get(result, 0.0) * local
-    return gradients
-
-
-def backward_forgets(steps, target):
-    gradients = {target: 1.0}
-    for _, inputs in reversed(steps):
-        for name, local in inputs:
-            gradients[name] = gradients.get(name, 0.0) + local
-    return gradients
-
-
-def backward_keeps_first(steps, target):
-    gradients = {target: 1.0}
-    for result, inputs in reversed(steps):
-        for name, local in inputs:
-            gradients.setdefault(name, gradients.get(result, 0.0) * local)
-    return gradients
-
-
-def backward_in_order(steps, target):
-    gradients = {target: 1.0}
-    for result, inputs in steps:
-        for name, local in inputs:
-            share = gradients.get(result, 0.0) * local
-            gradients[name] = gradients.get(name, 0.0) + share
-    return gradients
-
-
-walk_back = Exercise(
+by_hand = Exercise(
     id="07.1",
-    title="Walk back through the notes",
-    minutes=20,
-    statement="""Here are the notes of a small computation with numbers, in the order in which it
-ran. Each note names a result, and its inputs with the **local derivative** for
-each. For `u = a + b` and `y = u * b` at `a = 2`, `b = 3`, they are
+    title="Backwards by hand",
+    minutes=5,
+    statement="""Take $y = v \\cdot v$ with $v = u + a$ and $u = a \\cdot b$, at $a = 2$ and
+$b = 3$. Forwards, $u = 6$, $v = 8$ and $y = 64$.
 
-```python
-steps = [("u", [("a", 1.0), ("b", 1.0)]),
-         ("y", [("u", 3.0), ("b", 5.0)])]
-```
-
-Write `backward(steps, target)`, which returns a dict: for the target and each name
-that it rests on, the derivative of the target with respect to it. For the notes
-above and the target `"y"` it returns `{"y": 1.0, "u": 3.0, "a": 3.0, "b": 8.0}`.""",
-    stub="def backward(steps, target):\n    ...",
-    answer="backward",
-    check=check_backward,
-    reference=backward,
+Go backwards on paper: how much does $y$ change with $v$, with $u$, with $b$ and with $a$? Then
+let a tape check it, if you like.""",
+    stub="""gradients = {
+    "v": ...,
+    "u": ...,
+    "b": ...,
+    "a": ...,
+}""",
+    answer="gradients",
+    check=check_by_hand,
+    reference=BY_HAND,
+    reference_source="""gradients = {
+    "v": 16.0,  # 8 + 8: v is used twice
+    "u": 16.0,  # 16 · 1
+    "b": 32.0,  # 16 · a
+    "a": 64.0,  # 16 · 1 from v, and 16 · b from u
+}""",
     hints=(
-        "The derivative of the target with respect to itself is 1. Start there and go backwards.",
-        "At each note, the gradient at the result times the local derivative is the share of an "
-        "input.",
-        "A name that is used twice receives two shares. What do you do with both?",
+        "In v · v, v is used twice, each time with the other v as the factor.",
+        "Which two results use a? What comes back from both adds up.",
     ),
     explanation=(
-        "Going backwards, the gradient at a result is complete before it is passed on, and every "
-        "use of a value adds its share."
+        "v gets 8 from each of its two uses. u and a get 16 from v. b gets 16 · 2, and a another "
+        "16 · 3 from u: 16 + 48 = 64."
+    ),
+    right=(
+        {"a": 64, "b": 32, "u": 16, "v": 16},
+        {name: tf.constant(value) for name, value in BY_HAND.items()},
     ),
     wrong=(
-        Wrong(backward_assigns, "the second share has overwritten the first"),
-        Wrong(backward_forgets, "was not passed on"),
-        Wrong(backward_keeps_first, "the share of one use alone"),
-        Wrong(backward_in_order, "Which note has to come first"),
+        Wrong({**BY_HAND, "v": 8.0}, "Each use sends back 8"),
+        Wrong({**BY_HAND, "u": 8.0}, "u enters v = u + a with the factor 1"),
+        Wrong({**BY_HAND, "b": 48.0}, "with the factor a, which is 2"),
+        Wrong({**BY_HAND, "a": 16.0}, "a is used twice"),
+        Wrong({**BY_HAND, "a": 48.0}, "in u = a · b"),
+        Wrong([16, 16, 32, 64], "Expected a dict with the keys"),
     ),
 )
 
@@ -159,8 +113,8 @@ class SmallTape:
         for result, inputs in reversed(self.notes):
             if result in gradients:
                 for node, pullback in inputs:
-                    share = pullback(gradients[result])
-                    gradients[node] = gradients.get(node, 0) + share
+                    part = pullback(gradients[result])
+                    gradients[node] = gradients.get(node, 0) + part
         return [gradients.get(source) for source in sources]
 
 
@@ -207,13 +161,23 @@ def tanh_unlinked(tape, a):
     return tape.note(np.tanh(a.value))
 
 
+def tanh_by_exponentials(tape, a):
+    grown = np.exp(2 * a.value)
+    return tape.note((grown - 1) / (grown + 1), (a, lambda g: 4 * grown * g / (grown + 1) ** 2))
+
+
+def tanh_with_named_pullback(tape, a):
+    result = tape.note(np.tanh(a.value), (a, lambda g: g / np.cosh(a.value) ** 2))
+    return result
+
+
 add_operation = Exercise(
     id="07.2",
     title="Teach the small tape an operation",
-    minutes=10,
+    minutes=5,
     statement="""Write `tanh(tape, a)`. It takes a `SmallTape` and a `Node` of any shape, adds the
 hyperbolic tangent to the tape with `tape.note`, and returns the resulting node, so
-that gradients flow through it.
+that gradients flow through it. The derivative of $\\tanh a$ is $1 - (\\tanh a)^2$.
 
 For a node with the values `[0.0, 0.5]` the values of the result are `[0.0, 0.462]`,
 and the gradient of their sum is `[1.0, 0.786]`.""",
@@ -223,13 +187,14 @@ and the gradient of their sum is `[1.0, 0.786]`.""",
     reference=tanh,
     hints=(
         "Look at `relu` in the small tape: a value, and one pair of an input and its pullback.",
-        "The derivative of tanh a is 1 - (tanh a)².",
+        "`np.tanh(a.value)` is the value. The derivative needs it once more.",
         "A pullback receives the gradient at the result, `g`, and returns the one at the input.",
     ),
     explanation=(
         "The pullback multiplies the gradient that arrives by the local derivative, which for "
         "tanh is known from the value already computed."
     ),
+    right=(tanh_by_exponentials, tanh_with_named_pullback),
     wrong=(
         Wrong(tanh_at_input, "takes 1 - a²"),
         Wrong(tanh_without_chain, "ignores the gradient `g`"),
@@ -305,6 +270,20 @@ def newton_gradient_step(function, x):
     return x - 0.1 * tape.gradient(y, x)
 
 
+def newton_persistent(function, x):
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch(x)
+        slope = tape.gradient(function(x), x)
+    return x - slope / tape.gradient(slope, x)
+
+
+def newton_by_hessian(function, x):
+    point = tf.Variable(x)
+    with tf.GradientTape() as outer, tf.GradientTape() as inner:
+        slope = inner.gradient(function(point), point)
+    return point - slope / outer.gradient(slope, point)
+
+
 newton = Exercise(
     id="07.3",
     title="A Newton step",
@@ -327,6 +306,7 @@ For $3(x-2)^2$, one step from anywhere leads to 2.""",
         "The inner gradient is computed while the outer tape records, so the outer tape can "
         "differentiate it once more."
     ),
+    right=(newton_persistent, newton_by_hessian),
     wrong=(
         Wrong(newton_outer_too_small, "The second derivative is None"),
         Wrong(newton_sign, "Mind the sign"),
@@ -379,10 +359,25 @@ def round_ones(x):
     return tf.round(x), lambda upstream: tf.ones_like(upstream)
 
 
+def round_by_stopping(x):
+    return x + tf.stop_gradient(tf.round(x) - x)
+
+
+def round_with_inner_function(x):
+    @tf.custom_gradient
+    def rounded(value):
+        def gradient(upstream):
+            return tf.identity(upstream)
+
+        return tf.math.rint(value), gradient
+
+    return rounded(x)
+
+
 straight_through = Exercise(
     id="07.4",
     title="Round, and let the gradient through",
-    minutes=10,
+    minutes=5,
     statement="""A network that has to end up with whole numbers still needs gradients while it
 learns. Write `round_through(x)`: it takes a float32 tensor of any shape and returns
 it rounded to whole numbers, and in the backward pass it behaves as if it had done
@@ -401,6 +396,7 @@ nothing: the gradient that arrives is the gradient that leaves. This is called a
         "The forward pass rounds; the backward pass hands the arriving gradient on unchanged, in "
         "place of the zero that the derivative of rounding is."
     ),
+    right=(round_by_stopping, round_with_inner_function),
     wrong=(
         Wrong(round_plain, "no gradient comes through"),
         Wrong(round_identity, "The values are not rounded"),
@@ -408,4 +404,4 @@ nothing: the gradient that arrives is the gradient that leaves. This is called a
     ),
 )
 
-EXERCISES = (walk_back, add_operation, newton, straight_through)
+EXERCISES = (by_hand, add_operation, newton, straight_through)
