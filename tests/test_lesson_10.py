@@ -8,24 +8,19 @@ from course_utils.builders import costs
 from course_utils.exercises import lesson_10
 from course_utils.exercises.judging import judge
 from course_utils.session import import_tensorflow
-from tools.lesson_code import lesson_code
+from tools.lesson_code import lesson_parts
 
 tf = import_tensorflow()
 from keras import layers  # noqa: E402
 
 BUILT = (
+    "slide",
     "output_size",
     "pad_images",
     "convolve",
     "count_multiplications",
-    "max_pool",
-    "average_pool",
-    "global_average_pool",
+    "pool",
     "receptive_field",
-    "channel_statistics",
-    "normalise",
-    "NaiveBatchNorm",
-    "moving_averages",
 )
 IMAGES = np.random.default_rng(0).normal(size=(2, 9, 8, 3)).astype(np.float32)
 KERNEL = np.random.default_rng(1).normal(size=(3, 2, 3, 4)).astype(np.float32)
@@ -33,10 +28,7 @@ KERNEL = np.random.default_rng(1).normal(size=(3, 2, 3, 4)).astype(np.float32)
 
 @pytest.fixture(scope="module")
 def lesson():
-    # Cells that define some of these also use them on what earlier cells leave behind.
-    earlier = ("upright_edges", "patch", "slide", "lying_edges", "rng", "mix")
-    later = ("stacks", "train_images", "maps", "steps")
-    return lesson_code("10", *earlier, *BUILT, *later)
+    return lesson_parts("10", only=BUILT)
 
 
 CLOSE = {"rtol": 1e-4, "atol": 1e-4}
@@ -53,23 +45,21 @@ def test_the_lesson_convolves_pools_and_pads_as_keras_does(lesson, stride, paddi
     np.testing.assert_allclose(ours, theirs, **CLOSE)
     with_bias = lesson["convolve"](IMAGES, KERNEL, bias, stride=stride, **options)
     np.testing.assert_allclose(with_bias, theirs + bias, **CLOSE)
-    pools = {"max_pool": layers.MaxPooling2D, "average_pool": layers.AveragePooling2D}
-    for name, layer in pools.items():
-        for size in (1, 2, 3):
-            np.testing.assert_allclose(
-                lesson[name](IMAGES, size, stride=stride, **options),
-                layer(size, stride, padding)(IMAGES),
-                **CLOSE,
-            )
     padded = lesson["pad_images"](IMAGES, (3, 4), stride, padding, value=-1.0)
     np.testing.assert_allclose(
         tf.nn.conv2d(padded + 1, np.ones((3, 4, 3, 1), "float32"), stride, "VALID"),
         tf.nn.conv2d(IMAGES + 1, np.ones((3, 4, 3, 1), "float32"), stride, padding.upper()),
         **CLOSE,
     )
-    np.testing.assert_allclose(
-        lesson["global_average_pool"](IMAGES), layers.GlobalAveragePooling2D()(IMAGES), **CLOSE
-    )
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 9])
+def test_the_lesson_pools_as_keras_does(lesson, size):
+    images = IMAGES if size < 9 else np.repeat(IMAGES, 2, axis=2)
+    pools = {np.max: layers.MaxPooling2D, np.mean: layers.AveragePooling2D}
+    for reduce, layer in pools.items():
+        ours = lesson["pool"](images, size, reduce)
+        np.testing.assert_allclose(ours, layer(size)(images), **CLOSE)
 
 
 def test_helper_and_lesson_count_alike(lesson):
@@ -91,25 +81,6 @@ def test_the_loops_count_what_the_formula_says(lesson):
     assert multiplications == costs.count_multiplications(shape, kernel_shape)
     convolved = lesson["convolve"](IMAGES[:1, :, :, :1], KERNEL[:, :, :1, :1])
     np.testing.assert_allclose(answers, convolved[0, :, :, 0], atol=1e-5)
-
-
-@pytest.mark.parametrize("shape", [(7, 3), (4, 5, 5, 3)])
-def test_the_lesson_normalises_as_keras_does(lesson, shape):
-    rng = np.random.default_rng(2)
-    ours = lesson["NaiveBatchNorm"](3, momentum=0.8, epsilon=0.01)
-    theirs = layers.BatchNormalization(momentum=0.8, epsilon=0.01)
-    theirs.build((None, *shape[1:]))
-    ours.gamma, ours.beta = rng.normal(size=(2, 3)).astype(np.float32)
-    theirs.gamma.assign(ours.gamma)
-    theirs.beta.assign(ours.beta)
-    for _ in range(3):
-        x = rng.normal(3.0, 2.0, size=shape).astype(np.float32)
-        np.testing.assert_allclose(ours(x, training=True), theirs(x, training=True), **CLOSE)
-        np.testing.assert_allclose(ours.moving_mean, theirs.moving_mean, **CLOSE)
-        np.testing.assert_allclose(ours.moving_variance, theirs.moving_variance, **CLOSE)
-    np.testing.assert_allclose(ours(x), theirs(x), **CLOSE)
-    averages = lesson["moving_averages"](np.array([1.0, 3.0]), 0.9, start=2.0)
-    np.testing.assert_allclose(averages, [1.9, 2.01])
 
 
 # ---------------------------------------------------------------- claims of the prose
@@ -148,34 +119,6 @@ def test_facts_reference_is_keras(case):
     layer = layers.Conv2D(filters, size, strides=stride, padding=padding)
     output = layer(np.zeros((1, *input_shape), np.float32))
     assert lesson_10.layer_facts(*case) == (tuple(output.shape[1:]), layer.count_params())
-
-
-def test_fold_reference_makes_one_layer_of_two(lesson):
-    rng = np.random.default_rng(4)
-    conv, norm = layers.Conv2D(5, 3), layers.BatchNormalization(epsilon=0.01)
-    conv.build(IMAGES.shape)
-    norm.build((None, 7, 6, 5))
-    conv.set_weights([rng.normal(size=(3, 3, 3, 5)), rng.normal(size=5)])
-    gamma, beta, mean = rng.normal(size=(3, 5))
-    variance = rng.uniform(0.1, 2.0, size=5)
-    norm.set_weights([gamma, beta, mean, variance])
-    expected = norm(conv(IMAGES), training=False)
-    kernel, bias = conv.get_weights()
-    folded = lesson_10.fold(kernel, bias, gamma, beta, mean, variance, 0.01)
-    np.testing.assert_allclose(lesson["convolve"](IMAGES, *folded), expected, rtol=1e-3, atol=1e-3)
-
-
-def test_modes_reference_is_keras():
-    x = IMAGES * 3 + 1
-    layer = layers.BatchNormalization(momentum=0.9, center=False, scale=False)
-    layer.build(x.shape)
-    mean, variance = np.array([1.0, 2.0, 3.0]), np.array([4.0, 5.0, 6.0])
-    layer.set_weights([mean, variance])
-    for training in (False, True):
-        y, new_mean, new_variance = lesson_10.normalise_batch(x, mean, variance, training)
-        np.testing.assert_allclose(y, layer(x, training=training), rtol=1e-3, atol=1e-3)
-        np.testing.assert_allclose(new_mean, layer.moving_mean, rtol=1e-4)
-        np.testing.assert_allclose(new_variance, layer.moving_variance, rtol=1e-4)
 
 
 @pytest.mark.parametrize("kernel", [np.full((3, 3), np.nan), np.zeros((3, 3)), [["a"] * 3] * 3, 7])

@@ -1,5 +1,7 @@
 """Exercises of lesson 10, convolution from scratch."""
 
+import math
+
 import numpy as np
 
 from course_utils.exercises.expect import call, expect_close, expect_shape, fail, is_close, to_array
@@ -7,6 +9,7 @@ from course_utils.exercises.judging import Exercise, Wrong
 from course_utils.session import import_tensorflow
 
 tf = import_tensorflow()
+import keras  # noqa: E402
 
 # ---------------------------------------------------------------- 10.1
 
@@ -23,14 +26,14 @@ def check_strokes(answer):
     kernel = kernel / np.abs(kernel).max()
     down, across = kernel.sum(axis=0), kernel.sum(axis=1)
     # A stroke one pixel wide inside the window; the centre column is where the window sits on it.
-    upright, lying = down[1], across[1]
+    upright, level = down[1], across[1]
     if abs(upright) < 1e-6 and abs(kernel.sum()) < 1e-6 and down.any():
         fail(
             "Where the window sits on a thin upright stroke, the answer is 0: this kernel finds "
             "the two edges of a stroke, one as positive and one as negative, and not its middle."
         )
-    if upright < 1e-6 and lying > 1e-6:
-        fail("It answers to a lying stroke and not to an upright one. Which axis comes first?")
+    if upright < 1e-6 and level > 1e-6:
+        fail("It answers to a horizontal stroke and not to an upright one. Which axis comes first?")
     if abs(kernel.sum()) > 1e-6:
         fail(
             "A patch that is ink all over gives an answer other than 0, so a thick blot counts "
@@ -42,21 +45,21 @@ def check_strokes(answer):
         fail("Where the window sits on an upright stroke, the answer is 0.")
     if np.abs(across).max() > 0.5 * upright:
         fail(
-            "A lying stroke gives an answer that is nearly as strong as an upright one's. Let each "
-            "row add up to 0, so that a lying stroke weighs as much for as against."
+            "A horizontal stroke gives an answer that is nearly as strong as an upright one's. Let "
+            "each row add up to 0, so that a horizontal stroke weighs as much for as against."
         )
 
 
 find_strokes = Exercise(
     id="10.1",
     title="A filter that finds upright strokes",
-    minutes=10,
+    minutes=5,
     statement="""The kernel of the lesson answers to *edges*, where dark meets bright. Set
 `strokes` to nine numbers, shape (3, 3), that answer to upright **strokes**: bright lines one
 pixel wide.
 
 - Where the window sits on an upright stroke, the answer is above 0.
-- On a lying stroke, one row of ink, it is 0 or at most half as strong.
+- On a horizontal stroke, one row of ink, it is 0 or at most half as strong.
 - On a patch without ink, and on a patch that is ink all over, it is 0.
 
 For example, the window on an upright stroke reads `[[0, 1, 0], [0, 1, 0], [0, 1, 0]]`. To look
@@ -75,10 +78,10 @@ lesson.""",
     ),
     explanation=(
         "On an upright stroke only the middle column meets ink: 2 + 2 + 2 = 6. Each row adds up to "
-        "0, so a lying stroke and a full patch give 0."
+        "0, so a horizontal stroke and a full patch give 0."
     ),
     wrong=(
-        Wrong([[-1, -1, -1], [2, 2, 2], [-1, -1, -1]], "It answers to a lying stroke"),
+        Wrong([[-1, -1, -1], [2, 2, 2], [-1, -1, -1]], "It answers to a horizontal stroke"),
         Wrong([[-1, 0, 1], [-1, 0, 1], [-1, 0, 1]], "finds the two edges of a stroke"),
         Wrong([[0, 1, 0], [0, 1, 0], [0, 1, 0]], "What must the nine numbers add up to?"),
         Wrong([[1, -2, 1], [1, -2, 1], [1, -2, 1]], "the answer is negative"),
@@ -211,9 +214,21 @@ def facts_with_batch(input_shape, filters, size, stride, padding):
     return (None, *shape), parameters
 
 
-foretell = Exercise(
+def facts_by_keras(input_shape, filters, size, stride, padding):
+    layer = keras.layers.Conv2D(filters, size, strides=stride, padding=padding)
+    output = layer(np.zeros((1, *input_shape), np.float32))
+    return list(output.shape[1:]), layer.count_params()
+
+
+def facts_by_ceil(input_shape, filters, size, stride, padding):
+    lost = size - 1 if padding == "valid" else 0
+    rows, columns = (math.ceil((side - lost) / stride) for side in input_shape[:2])
+    return (rows, columns, filters), (size * size * input_shape[2] + 1) * filters
+
+
+predict = Exercise(
     id="10.2",
-    title="Foretell the shape and the parameters",
+    title="Predict the shape and the parameters",
     minutes=10,
     statement="""Write `layer_facts(input_shape, filters, size, stride, padding)`. It describes
 the layer `layers.Conv2D(filters, size, strides=stride, padding=padding)` on one image, without
@@ -252,7 +267,7 @@ For example, `layer_facts((28, 28, 1), 8, 3, 1, "same")` returns `((28, 28, 8), 
         Wrong(facts_input_channels, "Each filter makes one map"),
         Wrong(facts_with_batch, "Leave out the axis of the batch"),
     ),
-    right=(lambda *case: (list(layer_facts(*case)[0]), layer_facts(*case)[1]),),
+    right=(facts_by_keras, facts_by_ceil),
 )
 
 # ---------------------------------------------------------------- 10.3
@@ -328,10 +343,24 @@ def depthwise_padded(images, kernels):
     return depthwise(np.pad(images, [(0, 0), (1, 1), (1, 1), (0, 0)]), kernels)
 
 
+def depthwise_by_tensorflow(images, kernels):
+    return tf.nn.depthwise_conv2d(images, kernels, [1, 1, 1, 1], "VALID")
+
+
+def depthwise_by_loops(images, kernels):
+    height, width, channels, m = kernels.shape
+    rows, columns = images.shape[1] - height + 1, images.shape[2] - width + 1
+    result = np.zeros((len(images), rows, columns, channels * m))
+    for r, c in np.ndindex(rows, columns):
+        window = images[:, r : r + height, c : c + width]
+        result[:, r, c] = np.einsum("nhwc,hwcm->ncm", window, kernels).reshape(-1, channels * m)
+    return result
+
+
 depthwise_convolution = Exercise(
     id="10.3",
     title="Depthwise convolution",
-    minutes=20,
+    minutes=10,
     statement="""An ordinary filter adds up all channels. In a **depthwise** convolution no
 channel meets another: each has kernels of its own, and each of these makes a map of its own.
 
@@ -366,319 +395,7 @@ shape (3, 3, 2, 3) give a result of shape (2, 4, 3, 6).""",
         Wrong(depthwise_other_order, "the maps stand in another order"),
         Wrong(depthwise_padded, "has the shape (2, 6, 5, 3); expected (2, 4, 3, 3)"),
     ),
-    right=(lambda images, kernels: tf.nn.depthwise_conv2d(images, kernels, [1, 1, 1, 1], "VALID"),),
+    right=(depthwise_by_tensorflow, depthwise_by_loops),
 )
 
-# ---------------------------------------------------------------- 10.4
-
-
-def normalise_batch(x, moving_mean, moving_variance, training):
-    if training:
-        mean, variance = x.mean(axis=(0, 1, 2)), x.var(axis=(0, 1, 2))
-        moving_mean = 0.9 * moving_mean + 0.1 * mean
-        moving_variance = 0.9 * moving_variance + 0.1 * variance
-    else:
-        mean, variance = moving_mean, moving_variance
-    y = (x - mean) / np.sqrt(variance + 0.001)
-    return y, moving_mean, moving_variance
-
-
-def check_modes(answer):
-    rng = np.random.default_rng(74)
-    x = (rng.normal(size=(4, 5, 5, 2)) * [0.1, 2.0] + [1.0, -3.0]).astype(np.float32)
-    old = (np.array([0.5, 1.0], np.float32), np.array([4.0, 0.25], np.float32))
-    mean, variance = x.mean(axis=(0, 1, 2)), x.var(axis=(0, 1, 2))
-    results = {}
-    for training in (True, False):
-        result = call(answer, x.copy(), old[0].copy(), old[1].copy(), training)
-        if not isinstance(result, (tuple, list)) or len(result) != 3:
-            fail("Return three things: y, moving_mean and moving_variance.")
-        mode = "In training" if training else "In inference"
-        results[training] = [
-            expect_shape(result[0], x.shape, f"{mode}, y"),
-            to_array(result[1], f"{mode}, moving_mean"),
-            to_array(result[2], f"{mode}, moving_variance"),
-        ]
-        if results[training][1].shape != (2,) or results[training][2].shape != (2,):
-            fail(
-                f"{mode}, the moving averages have the shape {results[training][1].shape}; "
-                "expected (2,), one number a channel. Over which axes do mean and variance go?"
-            )
-    y, new_mean, new_variance = results[True]
-    rest_y, rest_mean, rest_variance = results[False]
-
-    if not (is_close(rest_mean, old[0]) and is_close(rest_variance, old[1])):
-        fail("In inference the moving averages have changed. Only training may move them.")
-    if is_close(new_mean, 0.1 * old[0] + 0.9 * mean):
-        fail(
-            "In training the moving averages jump: 0.1 of the old and 0.9 of the new. The momentum "
-            "is the share that the old one keeps."
-        )
-    if is_close(new_mean, old[0]):
-        fail("In training the moving averages have not moved.")
-    expect_close(new_mean, 0.9 * old[0] + 0.1 * mean, "In training, the new moving_mean")
-    expect_close(
-        new_variance, 0.9 * old[1] + 0.1 * variance, "In training, the new moving_variance"
-    )
-
-    outside = {
-        True: (x - mean) / (np.sqrt(variance) + 0.001),
-        False: (x - old[0]) / (np.sqrt(old[1]) + 0.001),
-    }
-    batch_y = (x - mean) / np.sqrt(variance + 0.001)
-    for other in (old, (new_mean, new_variance)):
-        if is_close(y, (x - other[0]) / np.sqrt(other[1] + 0.001)):
-            fail(
-                "In training, y is made with the moving averages. A training batch is normalised "
-                "by its own statistics."
-            )
-    if is_close(rest_y, batch_y):
-        fail(
-            "In inference, y is made with the statistics of the batch, so that an image's result "
-            "depends on its company. What are the moving averages kept for?"
-        )
-    if is_close(y, outside[True], tolerance=1e-3) and not is_close(y, batch_y, tolerance=1e-3):
-        fail("The 0.001 stands beside the root. It belongs under it, with the variance.")
-    expect_close(y, batch_y, "In training, y")
-    expect_close(rest_y, (x - old[0]) / np.sqrt(old[1] + 0.001), "In inference, y")
-
-
-def modes_moving_in_training(x, moving_mean, moving_variance, training):
-    _, moving_mean, moving_variance = normalise_batch(x, moving_mean, moving_variance, training)
-    return (x - moving_mean) / np.sqrt(moving_variance + 0.001), moving_mean, moving_variance
-
-
-def modes_batch_in_inference(x, moving_mean, moving_variance, training):
-    _, new_mean, new_variance = normalise_batch(x, moving_mean, moving_variance, training)
-    mean, variance = x.mean(axis=(0, 1, 2)), x.var(axis=(0, 1, 2))
-    return (x - mean) / np.sqrt(variance + 0.001), new_mean, new_variance
-
-
-def modes_always_moves(x, moving_mean, moving_variance, training):
-    y, _, _ = normalise_batch(x, moving_mean, moving_variance, training)
-    return y, *normalise_batch(x, moving_mean, moving_variance, True)[1:]
-
-
-def modes_never_moves(x, moving_mean, moving_variance, training):
-    return (
-        normalise_batch(x, moving_mean, moving_variance, training)[0],
-        moving_mean,
-        moving_variance,
-    )
-
-
-def modes_momentum_swapped(x, moving_mean, moving_variance, training):
-    y, _, _ = normalise_batch(x, moving_mean, moving_variance, training)
-    if training:
-        moving_mean = 0.1 * moving_mean + 0.9 * x.mean(axis=(0, 1, 2))
-        moving_variance = 0.1 * moving_variance + 0.9 * x.var(axis=(0, 1, 2))
-    return y, moving_mean, moving_variance
-
-
-def modes_batch_axis_only(x, moving_mean, moving_variance, training):
-    if training:
-        mean, variance = x.mean(axis=0), x.var(axis=0)
-        moving_mean = 0.9 * moving_mean + 0.1 * mean
-        moving_variance = 0.9 * moving_variance + 0.1 * variance
-    else:
-        mean, variance = moving_mean, moving_variance
-    return (x - mean) / np.sqrt(variance + 0.001), moving_mean, moving_variance
-
-
-def modes_epsilon_outside(x, moving_mean, moving_variance, training):
-    if training:
-        mean, variance = x.mean(axis=(0, 1, 2)), x.var(axis=(0, 1, 2))
-        moving_mean = 0.9 * moving_mean + 0.1 * mean
-        moving_variance = 0.9 * moving_variance + 0.1 * variance
-    else:
-        mean, variance = moving_mean, moving_variance
-    return (x - mean) / (np.sqrt(variance) + 0.001), moving_mean, moving_variance
-
-
-def modes_deviation(x, moving_mean, moving_variance, training):
-    y, new_mean, new_variance = normalise_batch(x, moving_mean, moving_variance, training)
-    if training:
-        new_variance = 0.9 * moving_variance + 0.1 * x.std(axis=(0, 1, 2))
-    return y, new_mean, new_variance
-
-
-two_modes = Exercise(
-    id="10.4",
-    title="Two modes, mixed up",
-    minutes=20,
-    statement="""This function should do what a batch normalisation layer with momentum 0.9
-does, without gamma and beta. It runs without an error on images, and four things in it are
-wrong:
-
-```python
-def normalise_batch(x, moving_mean, moving_variance, training):
-    mean, variance = x.mean(axis=0), x.var(axis=0)
-    if training:
-        moving_mean = 0.1 * moving_mean + 0.9 * mean
-        moving_variance = 0.1 * moving_variance + 0.9 * variance
-        mean, variance = moving_mean, moving_variance
-    y = (x - mean) / (np.sqrt(variance) + 0.001)
-    return y, moving_mean, moving_variance
-```
-
-Write it anew, mended. `x` is a float32 array of shape (n, height, width, channels), the moving
-averages have the shape (channels,), and `training` is True or False. It returns three things:
-`y`, of the shape of `x`, and the two moving averages as they are after the call. Epsilon is
-0.001.""",
-    stub="def normalise_batch(x, moving_mean, moving_variance, training):\n    ...",
-    answer="normalise_batch",
-    check=check_modes,
-    reference=normalise_batch,
-    hints=(
-        "Ask of each mode: whose statistics normalise, and do the averages move?",
-        "Training: statistics of the batch, over all axes but the last; the averages move. "
-        "Inference: the averages as they are; nothing moves.",
-        "The momentum 0.9 is the share that stays. Epsilon is added before the root is taken.",
-    ),
-    explanation=(
-        "In training the batch is normalised by its own statistics and the averages follow slowly; "
-        "in inference the averages stand in and stay as they are."
-    ),
-    wrong=(
-        Wrong(modes_moving_in_training, "In training, y is made with the moving averages"),
-        Wrong(modes_batch_in_inference, "depends on its company"),
-        Wrong(modes_always_moves, "Only training may move them"),
-        Wrong(modes_never_moves, "the moving averages have not moved"),
-        Wrong(modes_momentum_swapped, "the share that the old one keeps"),
-        Wrong(modes_batch_axis_only, "Over which axes do mean and variance go?"),
-        Wrong(modes_epsilon_outside, "It belongs under it, with the variance"),
-        Wrong(modes_deviation, "the new moving_variance has the right shape"),
-    ),
-    right=(lambda *args: [tf.constant(part) for part in normalise_batch(*args)],),
-)
-
-# ---------------------------------------------------------------- 10.5
-
-
-def fold(kernel, bias, gamma, beta, mean, variance, epsilon):
-    scale = gamma / np.sqrt(variance + epsilon)
-    return kernel * scale, (bias - mean) * scale + beta
-
-
-def check_fold(answer):
-    rng = np.random.default_rng(75)
-    channels = filters = 3
-    kernel = rng.normal(size=(3, 3, channels, filters)).astype(np.float32)
-    bias, gamma, beta, mean = rng.normal(size=(4, filters)).astype(np.float32)
-    variance = np.array([0.01, 0.5, 3.0], np.float32)
-    epsilon = 0.01
-    weights = (kernel, bias, gamma, beta, mean, variance)
-    result = call(answer, *(weight.copy() for weight in weights), epsilon)
-    if not isinstance(result, (tuple, list)) or len(result) != 2:
-        fail("Return two things: the new kernel and the new bias.")
-    new_kernel = expect_shape(result[0], kernel.shape, "The new kernel")
-    new_bias = expect_shape(result[1], (filters,), "The new bias")
-
-    deviation = np.sqrt(variance + epsilon)
-    scale = gamma / deviation
-    if is_close(new_kernel, kernel):
-        fail("The kernel is as it was. Each filter's answers have to come out scaled.")
-    if is_close(new_kernel, kernel * scale[:, np.newaxis]):
-        fail(
-            "The kernel is scaled along its input channels. The batch normalisation comes after "
-            "the convolution: its channels are the filters."
-        )
-    if is_close(new_kernel, kernel * gamma / (variance + epsilon)):
-        fail("The kernel is divided by the variance. Batch normalisation divides by its root.")
-    if is_close(new_kernel, kernel * gamma / np.sqrt(variance)):
-        fail("Epsilon is left out. With a variance of 0.01 it weighs as much as the variance does.")
-    if is_close(new_kernel, kernel / deviation):
-        fail("Gamma is left out of the kernel.")
-    expect_close(new_kernel, kernel * scale, "The new kernel")
-    if is_close(new_bias, bias - mean * scale + beta):
-        fail(
-            "The old bias is kept at its old size. It is added before the normalisation, so it is "
-            "scaled like everything else."
-        )
-    if is_close(new_bias, beta - mean * scale):
-        fail("The old bias is lost. Apply the normalisation to `convolution + bias` and expand.")
-    if is_close(new_bias, bias * scale + beta):
-        fail("The moving mean is left out of the new bias.")
-    expect_close(new_bias, (bias - mean) * scale + beta, "The new bias")
-
-
-def fold_kernel_untouched(kernel, bias, gamma, beta, mean, variance, epsilon):
-    return kernel, fold(kernel, bias, gamma, beta, mean, variance, epsilon)[1]
-
-
-def fold_wrong_axis(kernel, bias, gamma, beta, mean, variance, epsilon):
-    scale = gamma / np.sqrt(variance + epsilon)
-    return kernel * scale[:, np.newaxis], (bias - mean) * scale + beta
-
-
-def fold_by_variance(kernel, bias, gamma, beta, mean, variance, epsilon):
-    scale = gamma / (variance + epsilon)
-    return kernel * scale, (bias - mean) * scale + beta
-
-
-def fold_no_epsilon(kernel, bias, gamma, beta, mean, variance, epsilon):
-    return fold(kernel, bias, gamma, beta, mean, variance, 0.0)
-
-
-def fold_no_gamma(kernel, bias, gamma, beta, mean, variance, epsilon):
-    return fold(kernel, bias, np.ones_like(gamma), beta, mean, variance, epsilon)
-
-
-def fold_bias_unscaled(kernel, bias, gamma, beta, mean, variance, epsilon):
-    scale = gamma / np.sqrt(variance + epsilon)
-    return kernel * scale, bias - mean * scale + beta
-
-
-def fold_bias_lost(kernel, bias, gamma, beta, mean, variance, epsilon):
-    return fold(kernel, np.zeros_like(bias), gamma, beta, mean, variance, epsilon)
-
-
-def fold_mean_lost(kernel, bias, gamma, beta, mean, variance, epsilon):
-    return fold(kernel, bias, gamma, beta, np.zeros_like(mean), variance, epsilon)
-
-
-fold_away = Exercise(
-    id="10.5",
-    title="Fold the normalisation into the convolution",
-    minutes=20,
-    statement="""In inference, mean and variance are fixed numbers. A convolution followed by a
-batch normalisation is then the same as **one** convolution with another kernel and another
-bias, which is how trained networks are made faster.
-
-Write `fold(kernel, bias, gamma, beta, mean, variance, epsilon)`, which returns the two as
-`new_kernel, new_bias`, such that for all images
-`convolve(images, new_kernel, new_bias)` equals the normalised `convolve(images, kernel, bias)`.
-
-`kernel` is a float32 array of shape (height, width, channels, filters), the next five are
-float32 arrays of shape (filters,), and `epsilon` is a number. For example, with gamma 1, beta
-0, mean 0, variance 1 and epsilon 0, both come back as they were.""",
-    stub="def fold(kernel, bias, gamma, beta, mean, variance, epsilon):\n    ...",
-    answer="fold",
-    check=check_fold,
-    reference=fold,
-    hints=(
-        "Write the normalisation of `convolution + bias` as something times `convolution`, plus "
-        "something.",
-        "The factor is gamma divided by the root of variance plus epsilon: one number a filter.",
-        "All weights of a filter take its factor. The new bias is what the normalisation makes of "
-        "the old bias.",
-    ),
-    explanation=(
-        "gamma · (k·x + b − mean) / s + beta is (gamma/s · k)·x + gamma/s · (b − mean) + beta: "
-        "again a convolution. Filters are the last axis of the kernel, so broadcasting scales "
-        "the right one."
-    ),
-    wrong=(
-        Wrong(fold_kernel_untouched, "The kernel is as it was"),
-        Wrong(fold_wrong_axis, "scaled along its input channels"),
-        Wrong(fold_by_variance, "divided by the variance"),
-        Wrong(fold_no_epsilon, "Epsilon is left out"),
-        Wrong(fold_no_gamma, "Gamma is left out"),
-        Wrong(fold_bias_unscaled, "The old bias is kept at its old size"),
-        Wrong(fold_bias_lost, "The old bias is lost"),
-        Wrong(fold_mean_lost, "The moving mean is left out"),
-    ),
-    right=(lambda *args: [tf.constant(part) for part in fold(*args)],),
-)
-
-EXERCISES = (find_strokes, foretell, depthwise_convolution, two_modes, fold_away)
+EXERCISES = (find_strokes, predict, depthwise_convolution)
