@@ -437,7 +437,6 @@ RULES = (
 # a lesson leaves this list when it is cut, and the list goes when it is empty.
 UNCUT = (
     "00_start_here",
-    "12_sequential_and_functional",
     "13_fit",
     "15_training_loops",
     "18_multi_input_multi_output",

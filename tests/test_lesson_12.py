@@ -24,8 +24,8 @@ import keras  # noqa: E402
 from keras import layers  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[1]
-CELLS = ("two_eyes", "digits", "train_images", "as_list", "added", "called", "same")
-CELLS += ("draw_layers", "build_mlp", "mlp", "build_cnn", "cnn", "skipping", "told", "is_chain")
+CELLS = ("two_eyes", "digits", "train_images", "as_list", "build_mlp", "mlp", "gap")
+CELLS += ("skipping", "build_cnn", "cnn")
 
 
 @pytest.fixture(scope="module")
@@ -72,41 +72,6 @@ def test_helper_and_lesson_have_the_same_arguments(lesson, name):
     assert arguments(ours) == arguments(theirs)
 
 
-def arrows_of(model):
-    """Return the arrows and boxes that show_model draws, read from its words."""
-    boxes, arrows = {}, set()
-    for line in show_model(model).text.splitlines()[1:]:
-        box, _, sources = line.strip().partition(" <- ")
-        name, kind, shape = re.match(r"(\S+) \((\w+)[^)]*\) (\(.*\))", box).groups()
-        boxes[name] = f"{kind} {shape}"
-        arrows |= {(source, name) for source in sources.split(", ") if source}
-    return boxes, arrows
-
-
-@pytest.mark.parametrize("name", ["two_eyes", "called", "cnn", "skipping", "told"])
-def test_helper_and_lesson_draw_the_same_graph(lesson, name, monkeypatch):
-    drawn = {}
-
-    def note(nodes, edges, title):
-        drawn.update(nodes={key: node["note"] for key, node in nodes.items()}, edges=set(edges))
-
-    monkeypatch.setitem(lesson, "draw_graph", note)
-    lesson["draw_layers"](lesson[name])
-    assert (drawn["nodes"], drawn["edges"]) == arrows_of(lesson[name])
-    assert len(drawn["edges"]) >= len(drawn["nodes"]) - 1
-
-
-def test_a_chain_is_told_from_a_graph(lesson):
-    is_chain = lesson["is_chain"]
-    assert is_chain(models.build_mlp()) and is_chain(models.build_cnn(filters=(2,)))
-    inputs = keras.Input((4,))
-    first = layers.Dense(4)(inputs)
-    assert not is_chain(keras.Model(inputs, layers.Add()([layers.Dense(4)(first), first])))
-    assert not is_chain(keras.Model(inputs, [layers.Dense(4)(first), first]))
-    assert not is_chain(keras.Model(inputs, layers.Dense(4)(first) + first))
-    assert not is_chain(keras.Model(inputs, layers.Dense(4)(first + 1.0)))
-
-
 # ---------------------------------------------------------------- what the lesson promises
 
 
@@ -116,7 +81,7 @@ def test_with_and_without_dot_the_lesson_says_the_same(tmp_path):
 import sys
 sys.path[:0] = [{str(ROOT)!r}, {str(ROOT / "tests")!r}]
 from tools.lesson_code import lesson_code
-lesson_code("12", "two_eyes", "called", "keras_source", "without_dot")
+lesson_code("12", "digits", "as_list", "build_mlp", "mlp", "without_dot")
 """
     fake = tmp_path / "bin"
     fake.mkdir()
@@ -128,18 +93,11 @@ lesson_code("12", "two_eyes", "called", "keras_source", "without_dot")
     for path in ([str(fake), *folders], bare):
         done = run_python(code, cwd=tmp_path, PATH=os.pathsep.join(path), TF_CPP_MIN_LOG_LEVEL="3")
         lines = done.stdout.splitlines()
-        said.append(lines[lines.index("dot found: False") :])
+        said.append([line for line in lines if "graphviz" in line or "boxes" in line])
     assert said[0] == said[1]
-    assert "You must install graphviz" in said[0][1]
-    assert said[0][2] == "show_model drew it all the same: True"
+    assert "You must install graphviz" in said[0][0]
+    assert said[0][1] == "boxes: 4   arrows: 3"
     assert [path.name for path in tmp_path.iterdir()] == ["bin"], "the lesson left a file"
-
-
-def test_no_cell_writes_a_file_or_trains_for_long():
-    path = find_lesson("12")
-    text = path.read_text(encoding="utf-8")
-    assert len(re.findall(r"epochs=(\d+)", text)) == 1
-    assert ".save(" not in text and "to_file" not in text
 
 
 # ---------------------------------------------------------------- exercises
@@ -205,15 +163,15 @@ def join_backwards(model, name):
 @pytest.mark.parametrize(
     ("number", "answer", "says"),
     [
-        (1, relu_last, "The last layer has a ReLU"),
-        (1, product_for_sum, "meet at a product"),
-        (1, max_for_average, "asks for the average"),
-        (1, no_relu_at_all, "compare it arrow by arrow"),
-        (1, a_tuple_of_shapes, "has no inputs and outputs yet"),
-        (1, other_input, "expected one image of (28, 28, 1)"),
-        (2, extractor_of_numbers, "the number of answers is 1."),
-        (3, count_none, "is not right; expected 27"),
-        (3, count_list, "an array of shape (2,)"),
+        (2, relu_last, "The last layer has a ReLU"),
+        (2, product_for_sum, "meet at a product"),
+        (2, max_for_average, "asks for the average"),
+        (2, no_relu_at_all, "compare it arrow by arrow"),
+        (2, a_tuple_of_shapes, "has no inputs and outputs yet"),
+        (2, other_input, "expected one image of (28, 28, 1)"),
+        (3, extractor_of_numbers, "the number of answers is 1."),
+        (5, count_none, "is not right; expected 27"),
+        (5, count_list, "an array of shape (2,)"),
         (4, join_anew, "`joined` does not call `second`"),
         (4, join_backwards, "`joined` does not give the model's answers"),
     ],
@@ -223,12 +181,21 @@ def test_further_mistakes_are_named(number, answer, says):
     assert verdict.status == Verdict.NOT_YET and says in verdict.message, verdict
 
 
+def arrows_of(model):
+    """Return the arrows that show_model draws, read from its words."""
+    arrows = set()
+    for line in show_model(model).text.splitlines()[1:]:
+        box, _, sources = line.strip().partition(" <- ")
+        arrows |= {(source, box.split(" ")[0]) for source in sources.split(", ") if source}
+    return arrows
+
+
 def test_the_drawing_above_the_exercise_is_the_model_asked_for():
     """The arrows that the lesson draws by hand are those of the reference solution."""
     path = find_lesson("12")
     text = path.read_text(encoding="utf-8")
     drawn = dict(re.findall(r'\\"(\w+)\\": \{[^}]*\\"note\\": \\"([^\\]*)', text))
-    _, arrows = arrows_of(keras.models.clone_model(lesson_12.build_two_paths()))
+    arrows = arrows_of(keras.models.clone_model(lesson_12.build_two_paths()))
     assert drawn["a"].startswith("8 filters") and drawn["c"].startswith("12 filters")
     said = re.findall(r'\(\\"(\w+)\\", \\"(\w+)\\"\)', text)
     assert len(said) == len(arrows) == 9

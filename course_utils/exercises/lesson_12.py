@@ -59,6 +59,145 @@ def expect_model(value, what):
 # ---------------------------------------------------------------- 12.1
 
 
+LISTED = """keras.Sequential([
+    keras.Input((20,)),
+    layers.Dense(12, activation="tanh"),
+    layers.BatchNormalization(),
+    layers.Dense(5),
+])"""
+
+
+def build_by_calls():
+    inputs = keras.Input((20,))
+    x = layers.Dense(12, activation="tanh")(inputs)
+    x = layers.BatchNormalization()(x)
+    return keras.Model(inputs, layers.Dense(5)(x))
+
+
+def check_by_calls(answer):
+    model = call(answer)
+    expect_model(model, "What it returns")
+    if isinstance(model, keras.Sequential):
+        fail("It returns a list of layers. Call each layer, and make the model with keras.Model.")
+    if model.inputs[0].shape != (None, 20) or len(model.inputs) != 1:
+        fail(f"It reads {model.inputs[0].shape}; expected (None, 20).")
+    kinds = [type(layer).__name__ for layer in model.layers]
+    kinds.remove("InputLayer")
+    if "BatchNormalization" not in kinds:
+        fail("The normalisation is not in the graph. Is what it returns used by the next layer?")
+    if kinds != ["Dense", "BatchNormalization", "Dense"]:
+        fail(f"Its layers are {', '.join(kinds)}; expected Dense, BatchNormalization, Dense.")
+    first, _, last = (layer for layer in model.layers if type(layer).__name__ != "InputLayer")
+    if (first.units, last.units) != (12, 5):
+        fail(f"The dense layers have {first.units} and {last.units} units; expected 12 and 5.")
+    for layer, expected in ((first, "tanh"), (last, "linear")):
+        if layer.activation.__name__ != expected:
+            fail(
+                f"The layer of {layer.units} units has the activation "
+                f"{layer.activation.__name__!r}; in the list it is {expected!r}."
+            )
+    if list(model.output.shape) != [None, 5]:
+        fail(f"It answers with {model.output.shape}; expected (None, 5).")
+    if call(answer) is model:
+        fail("It returns the same model each time; a builder makes a new one.")
+
+
+def calls_as_list():
+    model = keras.Sequential([keras.Input((20,)), layers.Dense(12, activation="tanh")])
+    model.add(layers.BatchNormalization())
+    model.add(layers.Dense(5))
+    return model
+
+
+def calls_skip_norm():
+    inputs = keras.Input((20,))
+    x = layers.Dense(12, activation="tanh")(inputs)
+    layers.BatchNormalization()(x)
+    return keras.Model(inputs, layers.Dense(5)(x))
+
+
+def calls_without_activation():
+    inputs = keras.Input((20,))
+    x = layers.BatchNormalization()(layers.Dense(12)(inputs))
+    return keras.Model(inputs, layers.Dense(5)(x))
+
+
+def calls_last_activated():
+    inputs = keras.Input((20,))
+    x = layers.BatchNormalization()(layers.Dense(12, activation="tanh")(inputs))
+    return keras.Model(inputs, layers.Dense(5, activation="softmax")(x))
+
+
+def calls_end():
+    return build_by_calls().output
+
+
+def calls_end_too_early():
+    inputs = keras.Input((20,))
+    x = layers.Dense(12, activation="tanh")(inputs)
+    return keras.Model(inputs, layers.BatchNormalization()(x))
+
+
+def calls_with_batch_size():
+    inputs = keras.Input((20, 1))
+    x = layers.BatchNormalization()(layers.Dense(12, activation="tanh")(inputs))
+    return keras.Model(inputs, layers.Dense(5)(x))
+
+
+def calls_in_one_line():
+    inputs = keras.Input(shape=(20,), name="row")
+    hidden = layers.Dense(units=12, activation=keras.activations.tanh)
+    answer = layers.Dense(5, name="answer")(layers.BatchNormalization(name="norm")(hidden(inputs)))
+    return keras.Model(inputs=inputs, outputs=answer, name="called")
+
+
+def calls_in_a_loop():
+    x = inputs = keras.Input((20,))
+    for layer in (layers.Dense(12, "tanh"), layers.BatchNormalization(), layers.Dense(5, "linear")):
+        x = layer(x)
+    return keras.Model([inputs], x)
+
+
+by_calls = Exercise(
+    id="12.1",
+    title="The same model by calls",
+    minutes=5,
+    statement=f"""Here is a model as a list:
+
+```python
+{LISTED}
+```
+
+Write `build_by_calls()`, which takes no arguments and returns a new model with the same layers,
+written as a graph: call each layer on a placeholder.""",
+    stub="def build_by_calls():\n    ...",
+    answer="build_by_calls",
+    check=check_by_calls,
+    reference=build_by_calls,
+    hints=(
+        "Begin with `inputs = keras.Input((20,))`.",
+        "Make a layer, and call it on what the layer before returned: `x = layers.Dense(...)(x)`.",
+        "`keras.Model(inputs, outputs)` takes the first and the last placeholder.",
+    ),
+    explanation=(
+        "Each call notes which layer reads what. keras.Model keeps the layers that lie on the way "
+        "from the first placeholder to the last."
+    ),
+    wrong=(
+        Wrong(calls_as_list, "It returns a list of layers"),
+        Wrong(calls_skip_norm, "Is what it returns used by the next layer?"),
+        Wrong(calls_without_activation, "in the list it is 'tanh'"),
+        Wrong(calls_last_activated, "in the list it is 'linear'"),
+        Wrong(calls_end, "is a placeholder, not a model"),
+        Wrong(calls_end_too_early, "expected Dense, BatchNormalization, Dense"),
+        Wrong(calls_with_batch_size, "expected (None, 20)"),
+    ),
+    right=(calls_in_one_line, calls_in_a_loop),
+)
+
+# ---------------------------------------------------------------- 12.2
+
+
 def build_two_paths():
     image = keras.Input((28, 28, 1))
     a = layers.Conv2D(8, 3, padding="same", activation="relu")(image)
@@ -264,7 +403,7 @@ def two_paths_with_plus():
 
 
 from_drawing = Exercise(
-    id="12.1",
+    id="12.2",
     title="From a drawing to a model",
     minutes=10,
     statement="""Write `build_two_paths()`, which takes no arguments and returns a new model, wired
@@ -308,7 +447,7 @@ drawing with this one.""",
     right=(two_paths_with_plus,),
 )
 
-# ---------------------------------------------------------------- 12.2
+# ---------------------------------------------------------------- 12.3
 
 
 def feature_extractor(model, names):
@@ -467,9 +606,9 @@ def extractor_called(model, names):
 
 
 extract = Exercise(
-    id="12.2",
+    id="12.3",
     title="A feature extractor",
-    minutes=10,
+    minutes=5,
     statement="""Write `feature_extractor(model, names)`.
 
 - `model` is a Functional model with one input. It may have branches.
@@ -510,177 +649,6 @@ a list of two tensors, of shapes (10, 64) and (10, 28, 28, 8).""",
     right=(
         extractor_by_places,
         extractor_called,
-    ),
-)
-
-# ---------------------------------------------------------------- 12.3
-
-
-def count_shared(first, second):
-    own = {id(weight) for weight in first.weights}
-    return sum(int(np.prod(weight.shape)) for weight in second.weights if id(weight) in own)
-
-
-def a_small_model(*, units=3, name="small"):
-    """Return a model with a batch normalisation, whose layers always have the same names."""
-    inputs = keras.Input((4,), name="row")
-    x = layers.Dense(units, name="hidden")(inputs)
-    x = layers.BatchNormalization(name="norm")(x)
-    return keras.Model(inputs, layers.Dense(2, name="last")(x), name=name)
-
-
-def pairs_of_models():
-    """Yield (what it is, first, second, numbers shared) for several pairs of models."""
-    model = a_small_model()
-    shake(model, 3)
-    part = keras.Model(model.input, model.get_layer("norm").output, name="part")
-    yield "a model and a view of its first part", model, part, part.count_params()
-    yield "two models whose layers have the same names", model, a_small_model(), 0
-    copy = keras.models.clone_model(model)
-    copy.set_weights(model.get_weights())
-    yield "a model and its clone with the weights copied", model, copy, 0
-    inputs = keras.Input((4,), name="row")
-    outer = keras.Model(inputs, layers.Dense(5, name="more")(model(inputs)), name="outer")
-    total = model.count_params()
-    yield "a model and a larger one that calls it", model, outer, total
-    yield "a larger model and the one that it calls", outer, model, total
-    twice = keras.Model(inputs, layers.Add()([model(inputs), model(-inputs)]), name="twice")
-    yield "a model and one that calls it twice", model, twice, total
-    x = layers.Dense(3, name="own")(inputs)
-    one_layer = keras.Model(inputs, model.get_layer("last")(x), name="one_layer")
-    yield "two models with one layer in common", model, one_layer, 3 * 2 + 2
-    yield "a model and itself", model, model, total
-
-
-def shared_by(method, first, second):
-    """Return what several ways to count, right and wrong, give."""
-    sizes = lambda weights: sum(int(np.prod(weight.shape)) for weight in weights)  # noqa: E731
-    if method == "names":
-        names = {weight.path for weight in first.weights}
-        return sizes(weight for weight in second.weights if weight.path in names)
-    if method == "values":
-        return sizes(
-            weight
-            for weight in second.weights
-            if any(np.array_equal(weight, other) for other in first.weights)
-        )
-    if method == "layers":
-        own = {id(layer) for layer in first.layers}
-        return sum(layer.count_params() for layer in second.layers if id(layer) in own)
-    kind = "trainable_weights" if method == "trainable" else "weights"
-    own = ids_of(getattr(first, kind))
-    both = [weight for weight in getattr(second, kind) if id(weight) in own]
-    return len(both) if method == "variables" else sizes(both)
-
-
-MISTAKEN_COUNTS = {
-    "trainable": "leaves out the moving averages of the batch normalisation: they are weights as "
-    "well, and shared with the layer.",
-    "variables": "is the number of variables. Expected how many numbers they hold together.",
-    "values": "counts weights that hold equal numbers. Copies do; change one of them, and the "
-    "other stays. What tells two variables apart?",
-    "names": "goes by names. Keras, or you, may give two layers the same name.",
-    "layers": "compares the layers at the top of both models, and misses those of a model inside "
-    "a model. `weights` lists all.",
-}
-
-
-@without_warnings
-def check_count_shared(answer):
-    for what, first, second, expected in pairs_of_models():
-        try:
-            got = to_array(call(answer, first, second), "What it returns")
-        except Mistake as mistake:
-            if "truth value of an array" in str(mistake):
-                fail(f"{mistake}. Between variables `==` and `in` compare numbers, one by one.")
-            raise
-        if got.size != 1:
-            fail(f"Expected one whole number, got an array of shape {got.shape}.")
-        if got.dtype.kind == "b":
-            fail("It returns True or False. Expected how many numbers the two share.")
-        if is_close(got.reshape(()), expected, tolerance=1e-9):
-            continue
-        number = got.item()
-        said = f"For {what} the answer {describe(number)}"
-        for method, message in MISTAKEN_COUNTS.items():
-            if number == shared_by(method, first, second):
-                fail(f"{said} {message}")
-        fail(f"{said} is not right; expected {expected}.")
-
-
-def shared_by_values(first, second):
-    return shared_by("values", first, second)
-
-
-def shared_by_paths(first, second):
-    return shared_by("names", first, second)
-
-
-def shared_by_layers(first, second):
-    return shared_by("layers", first, second)
-
-
-def shared_variables(first, second):
-    return shared_by("variables", first, second)
-
-
-def shared_trainable(first, second):
-    return shared_by("trainable", first, second)
-
-
-def shared_yes_or_no(first, second):
-    return count_shared(first, second) > 0
-
-
-def shared_by_in(first, second):
-    return sum(int(np.prod(w.shape)) for w in second.weights if w in first.weights)
-
-
-def count_with_is(first, second):
-    return sum(w.numpy().size for w in first.weights if any(w is v for v in second.weights))
-
-
-def count_in_numpy(first, second):
-    return np.int64(count_with_is(first, second))
-
-
-share = Exercise(
-    id="12.3",
-    title="How much two models share",
-    minutes=10,
-    statement="""Write `count_shared(first, second)`. Both arguments are built models. Return how
-many numbers they share, as one whole number: the sizes of all weights, trainable or not, that
-belong to both. Return 0 when they share nothing, and count each weight once.
-
-For example, `count_shared(reader, cnn)` is `cnn.count_params()`, since `reader` calls the CNN,
-and `count_shared(copy, cnn)` is 0. Do not train or change the models.""",
-    stub="def count_shared(first, second):\n    ...",
-    answer="count_shared",
-    check=check_count_shared,
-    reference=count_shared,
-    hints=(
-        "`weights` of a model lists all its variables, those of models inside it included.",
-        "Shared means one object. Two objects can have the same name, the same shape and the same "
-        "numbers. `==` and `in` compare numbers; compare with `is`, or compare what `id` returns.",
-        "Make the set of the ids of the first model's weights. Then add up the sizes "
-        "(`np.prod(weight.shape)`) of those weights of the second whose id is in it.",
-    ),
-    explanation=(
-        "A weight is shared when both models hold the same variable object. `weights` reaches into "
-        "models inside models and lists each variable once, however often it is used."
-    ),
-    wrong=(
-        Wrong(shared_by_values, "counts weights that hold equal numbers"),
-        Wrong(shared_by_paths, "goes by names"),
-        Wrong(shared_by_layers, "misses those of a model inside"),
-        Wrong(shared_variables, "is the number of variables"),
-        Wrong(shared_trainable, "leaves out the moving averages"),
-        Wrong(shared_yes_or_no, "returns True or False"),
-        Wrong(shared_by_in, "`==` and `in` compare numbers"),
-    ),
-    right=(
-        count_with_is,
-        count_in_numpy,
     ),
 )
 
@@ -827,7 +795,7 @@ def split_with_inputs(model, name):
 split = Exercise(
     id="12.4",
     title="Split a model in two and join it again",
-    minutes=20,
+    minutes=10,
     statement="""Write `split_and_join(model, name)`.
 
 - `model` is a Functional model with one input and one output. It may have branches and skips.
@@ -871,4 +839,175 @@ All three share the weights of `model`. Leave `model` itself as it is.""",
     ),
 )
 
-EXERCISES = (from_drawing, extract, share, split)
+# ---------------------------------------------------------------- 12.5
+
+
+def count_shared(first, second):
+    own = {id(weight) for weight in first.weights}
+    return sum(int(np.prod(weight.shape)) for weight in second.weights if id(weight) in own)
+
+
+def a_small_model(*, units=3, name="small"):
+    """Return a model with a batch normalisation, whose layers always have the same names."""
+    inputs = keras.Input((4,), name="row")
+    x = layers.Dense(units, name="hidden")(inputs)
+    x = layers.BatchNormalization(name="norm")(x)
+    return keras.Model(inputs, layers.Dense(2, name="last")(x), name=name)
+
+
+def pairs_of_models():
+    """Yield (what it is, first, second, numbers shared) for several pairs of models."""
+    model = a_small_model()
+    shake(model, 3)
+    part = keras.Model(model.input, model.get_layer("norm").output, name="part")
+    yield "a model and a view of its first part", model, part, part.count_params()
+    yield "two models whose layers have the same names", model, a_small_model(), 0
+    copy = keras.models.clone_model(model)
+    copy.set_weights(model.get_weights())
+    yield "a model and its clone with the weights copied", model, copy, 0
+    inputs = keras.Input((4,), name="row")
+    outer = keras.Model(inputs, layers.Dense(5, name="more")(model(inputs)), name="outer")
+    total = model.count_params()
+    yield "a model and a larger one that calls it", model, outer, total
+    yield "a larger model and the one that it calls", outer, model, total
+    twice = keras.Model(inputs, layers.Add()([model(inputs), model(-inputs)]), name="twice")
+    yield "a model and one that calls it twice", model, twice, total
+    x = layers.Dense(3, name="own")(inputs)
+    one_layer = keras.Model(inputs, model.get_layer("last")(x), name="one_layer")
+    yield "two models with one layer in common", model, one_layer, 3 * 2 + 2
+    yield "a model and itself", model, model, total
+
+
+def shared_by(method, first, second):
+    """Return what several ways to count, right and wrong, give."""
+    sizes = lambda weights: sum(int(np.prod(weight.shape)) for weight in weights)  # noqa: E731
+    if method == "names":
+        names = {weight.path for weight in first.weights}
+        return sizes(weight for weight in second.weights if weight.path in names)
+    if method == "values":
+        return sizes(
+            weight
+            for weight in second.weights
+            if any(np.array_equal(weight, other) for other in first.weights)
+        )
+    if method == "layers":
+        own = {id(layer) for layer in first.layers}
+        return sum(layer.count_params() for layer in second.layers if id(layer) in own)
+    kind = "trainable_weights" if method == "trainable" else "weights"
+    own = ids_of(getattr(first, kind))
+    both = [weight for weight in getattr(second, kind) if id(weight) in own]
+    return len(both) if method == "variables" else sizes(both)
+
+
+MISTAKEN_COUNTS = {
+    "trainable": "leaves out the moving averages of the batch normalisation: they are weights as "
+    "well, and shared with the layer.",
+    "variables": "is the number of variables. Expected how many numbers they hold together.",
+    "values": "counts weights that hold equal numbers. Copies do; change one of them, and the "
+    "other stays. What tells two variables apart?",
+    "names": "goes by names. Keras, or you, may give two layers the same name.",
+    "layers": "compares the layers at the top of both models, and misses those of a model inside "
+    "a model. `weights` lists all.",
+}
+
+
+@without_warnings
+def check_count_shared(answer):
+    for what, first, second, expected in pairs_of_models():
+        try:
+            got = to_array(call(answer, first, second), "What it returns")
+        except Mistake as mistake:
+            if "truth value of an array" in str(mistake):
+                fail(f"{mistake}. Between variables `==` and `in` compare numbers, one by one.")
+            raise
+        if got.size != 1:
+            fail(f"Expected one whole number, got an array of shape {got.shape}.")
+        if got.dtype.kind == "b":
+            fail("It returns True or False. Expected how many numbers the two share.")
+        if is_close(got.reshape(()), expected, tolerance=1e-9):
+            continue
+        number = got.item()
+        said = f"For {what} the answer {describe(number)}"
+        for method, message in MISTAKEN_COUNTS.items():
+            if number == shared_by(method, first, second):
+                fail(f"{said} {message}")
+        fail(f"{said} is not right; expected {expected}.")
+
+
+def shared_by_values(first, second):
+    return shared_by("values", first, second)
+
+
+def shared_by_paths(first, second):
+    return shared_by("names", first, second)
+
+
+def shared_by_layers(first, second):
+    return shared_by("layers", first, second)
+
+
+def shared_variables(first, second):
+    return shared_by("variables", first, second)
+
+
+def shared_trainable(first, second):
+    return shared_by("trainable", first, second)
+
+
+def shared_yes_or_no(first, second):
+    return count_shared(first, second) > 0
+
+
+def shared_by_in(first, second):
+    return sum(int(np.prod(w.shape)) for w in second.weights if w in first.weights)
+
+
+def count_with_is(first, second):
+    return sum(w.numpy().size for w in first.weights if any(w is v for v in second.weights))
+
+
+def count_in_numpy(first, second):
+    return np.int64(count_with_is(first, second))
+
+
+share = Exercise(
+    id="12.5",
+    title="How much two models share",
+    minutes=5,
+    statement="""Write `count_shared(first, second)`. Both arguments are built models. Return how
+many numbers they share, as one whole number: the sizes of all weights, trainable or not, that
+belong to both. Return 0 when they share nothing, and count each weight once.
+
+For example, `count_shared(reader, cnn)` is `cnn.count_params()`, since `reader` calls the CNN,
+and `count_shared(copy, cnn)` is 0. Do not train or change the models.""",
+    stub="def count_shared(first, second):\n    ...",
+    answer="count_shared",
+    check=check_count_shared,
+    reference=count_shared,
+    hints=(
+        "`weights` of a model lists all its variables, those of models inside it included.",
+        "Shared means one object. Two objects can have the same name, the same shape and the same "
+        "numbers. `==` and `in` compare numbers; compare with `is`, or compare what `id` returns.",
+        "Make the set of the ids of the first model's weights. Then add up the sizes "
+        "(`np.prod(weight.shape)`) of those weights of the second whose id is in it.",
+    ),
+    explanation=(
+        "A weight is shared when both models hold the same variable object. `weights` reaches into "
+        "models inside models and lists each variable once, however often it is used."
+    ),
+    wrong=(
+        Wrong(shared_by_values, "counts weights that hold equal numbers"),
+        Wrong(shared_by_paths, "goes by names"),
+        Wrong(shared_by_layers, "misses those of a model inside"),
+        Wrong(shared_variables, "is the number of variables"),
+        Wrong(shared_trainable, "leaves out the moving averages"),
+        Wrong(shared_yes_or_no, "returns True or False"),
+        Wrong(shared_by_in, "`==` and `in` compare numbers"),
+    ),
+    right=(
+        count_with_is,
+        count_in_numpy,
+    ),
+)
+
+EXERCISES = (by_calls, from_drawing, extract, split, share)
