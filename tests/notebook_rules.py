@@ -439,7 +439,6 @@ UNCUT = (
     "00_start_here",
     "13_fit",
     "15_training_loops",
-    "18_multi_input_multi_output",
     "19_shared_layers",
     "21_graphs_of_layers",
     "22_visual_questions",

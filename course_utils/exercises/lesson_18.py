@@ -23,6 +23,321 @@ from keras import layers  # noqa: E402
 # ---------------------------------------------------------------- 18.1
 
 
+def mean_of_words(rows, numbers):
+    is_word = tf.cast(numbers != 0, tf.float32)[:, :, tf.newaxis]
+    return tf.reduce_sum(rows * is_word, axis=1) / tf.reduce_sum(is_word, axis=1)
+
+
+def some_words():
+    """Return rows (3, 5, 2) and numbers (3, 5); where a word is padding, its row is far away."""
+    rows = np.random.default_rng(181).normal(size=(3, 5, 2)).astype(np.float32)
+    numbers = np.array([[4, 2, 9, 0, 0], [7, 0, 0, 0, 0], [3, 3, 1, 5, 8]])
+    rows[numbers == 0] = [50.0, -70.0]
+    rows[0, 1] = 0.0  # a word whose vector is zero is a word all the same
+    return rows, numbers
+
+
+def check_mean_of_words(answer):
+    rows, numbers = some_words()
+    is_word = (numbers != 0)[..., None]
+    expected = (rows * is_word).sum(axis=1) / is_word.sum(axis=1)
+    found = expect_shape(call(answer, tf.constant(rows), tf.constant(numbers)), (3, 2), "The means")
+    if is_close(found, rows.mean(axis=1)):
+        fail("The padding counts like words: this is the mean over all places.")
+    if is_close(found, (rows * is_word).mean(axis=1)):
+        fail(
+            "The padding adds nothing to the sum, but the sum is divided by the number of places. "
+            "Divide by the number of words of each headline."
+        )
+    if is_close(found, (rows * is_word).sum(axis=1)):
+        fail("These are sums. Divide each by the number of words of its headline.")
+    if is_close(found[1:], expected[1:]) and not is_close(found, expected):
+        fail(
+            "A word whose vector is all zeros was left out. What is padding is said by the word "
+            "numbers, not by the rows."
+        )
+    expect_close(found, expected, "The means of the words")
+
+
+def mean_of_all_places(rows, numbers):
+    return tf.reduce_mean(rows, axis=1)
+
+
+def mean_over_the_length(rows, numbers):
+    return tf.reduce_mean(rows * tf.cast(numbers != 0, tf.float32)[:, :, None], axis=1)
+
+
+def mean_without_division(rows, numbers):
+    return tf.reduce_sum(rows * tf.cast(numbers != 0, tf.float32)[:, :, None], axis=1)
+
+
+def mean_of_nonzero_rows(rows, numbers):
+    is_word = (numbers != 0)[:, :, None] & tf.reduce_any(rows != 0, axis=2, keepdims=True)
+    is_word = tf.cast(is_word, tf.float32)
+    return tf.reduce_sum(rows * is_word, axis=1) / tf.reduce_sum(is_word, axis=1)
+
+
+def mean_of_words_by_keras(rows, numbers):
+    pool = layers.GlobalAveragePooling1D()
+    return pool(rows, mask=tf.not_equal(numbers, 0))
+
+
+def mean_of_words_row_by_row(rows, numbers):
+    pairs = zip(rows.numpy(), numbers.numpy(), strict=True)
+    return np.stack([vectors[places > 0].mean(axis=0) for vectors, places in pairs])
+
+
+masked = Exercise(
+    id="18.1",
+    title="The mean of the words",
+    minutes=5,
+    statement="""The shortest way to make one vector of a headline is the mean of its word vectors.
+Write `mean_of_words(rows, numbers)`, which leaves the padding out:
+
+- `rows` is a float32 tensor of shape (n, length, d), the vectors of the words;
+- `numbers` is a tensor of shape (n, length), the numbers of the words, 0 for padding;
+- it returns a tensor of shape (n, d). Each headline has at least one word.
+
+For example, a headline with the numbers `[5, 7, 0, 0]` gets the mean of its first two rows.""",
+    stub="def mean_of_words(rows, numbers):\n    ...",
+    answer="mean_of_words",
+    check=check_mean_of_words,
+    reference=mean_of_words,
+    hints=(
+        "`numbers != 0` says which places hold a word. Cast it to float32.",
+        "It has to be as long as a word vector, or broadcast: `[:, :, tf.newaxis]`.",
+        "Multiply, sum over the places, and divide by the number of words.",
+    ),
+    explanation=(
+        "Times 0, a row adds nothing to the sum; and the sum is divided by how many words there "
+        "are, not by how many places."
+    ),
+    wrong=(
+        Wrong(mean_of_all_places, "The padding counts like words"),
+        Wrong(mean_over_the_length, "Divide by the number of words of each headline"),
+        Wrong(mean_without_division, "These are sums"),
+        Wrong(mean_of_nonzero_rows, "A word whose vector is all zeros was left out"),
+    ),
+    right=(mean_of_words_by_keras, mean_of_words_row_by_row),
+)
+
+# ---------------------------------------------------------------- 18.2
+
+
+def compile_with_metrics(model):
+    model.compile(
+        "adam",
+        loss={"reposts": "mse", "likes": "mse"},
+        loss_weights={"reposts": 1.0, "likes": 0.2},
+        metrics={"reposts": ["mae"], "likes": ["mae", "mape"]},
+    )
+    return model
+
+
+@lent
+def model_to_compile():
+    keras.utils.set_random_seed(11)
+    return small_model()
+
+
+def check_metrics(answer):
+    with model_to_compile() as model:
+        judge_metrics(answer, model)
+
+
+def judge_metrics(answer, model):
+    compiled = call(answer, model)
+    if compiled is not model:
+        fail(f"Expected the model that came in, compiled; got {describe(compiled)}.")
+    if not model.compiled:
+        raise NotAttempted("The model has not been compiled yet.")
+    inputs = {name: value for name, value in some_inputs().items() if name != "followers"}
+    targets = {"reposts": np.arange(1, 9) / 2.0, "likes": 3.0 + np.arange(8) / 4.0}
+    answers = {name: value.numpy()[:, 0] for name, value in model(inputs).items()}
+    model.run_eagerly = True  # the numbers are the same, and no graph has to be made
+    try:
+        logs = model.evaluate(inputs, targets, verbose=0, return_dict=True)
+    except Exception as error:
+        text = " ".join(str(error).split())
+        if "metrics" in text:
+            fail(
+                "Keras refuses these metrics at the first batch. They need the shape of the "
+                "outputs: a dict with the same keys as the outputs, with a list for each."
+            )
+        if "loss" in text:
+            fail(
+                "Keras refuses these losses at the first batch: "
+                f"{text[:200]} Losses and weights are dicts with the same keys as the outputs."
+            )
+        fail(f"The first batch raises {type(error).__name__}: {text[:200]}")
+    errors = {name: answers[name] - targets[name] for name in targets}
+    squared = {name: np.mean(error**2) for name, error in errors.items()}
+    check_loss(logs, squared)
+    kinds = {
+        "mean absolute error": {name: np.mean(np.abs(error)) for name, error in errors.items()},
+        "mean absolute percentage error": {
+            name: 100 * np.mean(np.abs(error / targets[name])) for name, error in errors.items()
+        },
+    }
+    wanted = {
+        "reposts": {"mean absolute error"},
+        "likes": {"mean absolute error", "mean absolute percentage error"},
+    }
+    for name in ("reposts", "likes"):
+        extra = {
+            key: value
+            for key, value in logs.items()
+            if key.startswith(f"{name}_") and key != f"{name}_loss"
+        }
+        found = set()
+        for key, value in extra.items():
+            for kind, truth in kinds.items():
+                if is_close(value, truth[name]):
+                    found.add(kind)
+                    break
+            else:
+                fail(f"{key} is a metric that was not asked for. Which belong to the {name}?")
+        if missing := sorted(wanted[name] - found):
+            fail(f"The {name} lack the {' and the '.join(missing)}.")
+        if too_many := sorted(found - wanted[name]):
+            fail(f"The {' and the '.join(too_many)} was asked for the likes, not for the {name}.")
+
+
+def check_loss(logs, squared):
+    """Fail unless the losses are squared errors with the weights 1.0 and 0.2."""
+    if "reposts_loss" not in logs or "likes_loss" not in logs:
+        fail("Only one output has a loss, so the other will not be trained. Name a loss for each.")
+    for name in squared:
+        if not is_close(logs[f"{name}_loss"], squared[name]):
+            fail(f"The loss of the {name} is not the mean squared error.")
+    total = {
+        "right": squared["reposts"] + 0.2 * squared["likes"],
+        "plain": squared["reposts"] + squared["likes"],
+        "swapped": 0.2 * squared["reposts"] + squared["likes"],
+    }
+    if is_close(logs["loss"], total["plain"]):
+        fail("Both losses count in full. The likes should count with the weight 0.2.")
+    if is_close(logs["loss"], total["swapped"]):
+        fail(
+            "The weights have been exchanged: the reposts count with 0.2. A list is given to a "
+            "dict of outputs in the alphabetical order of its keys; dicts name what they mean."
+        )
+    if not is_close(logs["loss"], total["right"]):
+        fail("The total is not the reposts' loss plus 0.2 times the likes' loss.")
+
+
+METRICS = {"reposts": ["mae"], "likes": ["mae", "mape"]}
+LOSSES = {"reposts": "mse", "likes": "mse"}
+WEIGHTS = {"reposts": 1.0, "likes": 0.2}
+
+
+def compiled(model, *, loss=LOSSES, loss_weights=WEIGHTS, metrics=METRICS):
+    model.compile("adam", loss=loss, loss_weights=loss_weights, metrics=metrics)
+    return model
+
+
+def metrics_in_one_list(model):
+    return compiled(model, metrics=["mae"])
+
+
+def metrics_for_both(model):
+    return compiled(model, metrics={"reposts": ["mae", "mape"], "likes": ["mae", "mape"]})
+
+
+def metrics_for_one(model):
+    return compiled(model, metrics={"reposts": ["mae"]})
+
+
+def metrics_without_weights(model):
+    return compiled(model, loss_weights=None)
+
+
+def metrics_with_listed_weights(model):
+    return compiled(model, loss=["mse", "mse"], loss_weights=[1.0, 0.2])
+
+
+def metrics_and_half_a_loss(model):
+    return compiled(model, loss={"reposts": "mse"}, loss_weights=None, metrics={"reposts": ["mae"]})
+
+
+def metrics_squared(model):
+    return compiled(model, metrics={"reposts": ["mae", "mse"], "likes": ["mae", "mape"]})
+
+
+def metrics_absolute_loss(model):
+    return compiled(model, loss={"reposts": "mae", "likes": "mae"})
+
+
+def metrics_by_objects(model):
+    model.compile(
+        keras.optimizers.SGD(0.1),
+        loss=dict.fromkeys(("reposts", "likes"), keras.losses.MeanSquaredError()),
+        loss_weights={"likes": 0.2, "reposts": 1.0},
+        metrics={
+            "likes": [
+                keras.metrics.MeanAbsolutePercentageError(),
+                keras.metrics.MeanAbsoluteError(),
+            ],
+            "reposts": [keras.metrics.MeanAbsoluteError(name="distance")],
+        },
+    )
+    return model
+
+
+def metrics_by_longer_names(model):
+    names = ["mean_absolute_error", "mean_absolute_percentage_error"]
+    model.compile(
+        optimizer="sgd",
+        loss={"likes": "mean_squared_error", "reposts": "mean_squared_error"},
+        loss_weights={"likes": 0.2, "reposts": 1},
+        metrics={"likes": names, "reposts": names[:1]},
+    )
+    return model
+
+
+per_output = Exercise(
+    id="18.2",
+    title="Metrics for each output",
+    minutes=10,
+    statement="""Write `compile_with_metrics(model)`. It takes the lesson's model with its dict of
+outputs `"reposts"` and `"likes"`, not compiled, compiles it, and returns it, such that
+
+- both outputs are trained on the mean squared error, with the weights 1.0 for the reposts and 0.2
+  for the likes;
+- `evaluate` reports the mean absolute error for the reposts;
+- and for the likes the mean absolute error and the mean absolute percentage error (`"mape"`);
+- and no further metric. The optimiser is yours to choose.""",
+    stub="def compile_with_metrics(model):\n    ...",
+    answer="compile_with_metrics",
+    check=check_metrics,
+    reference=compile_with_metrics,
+    hints=(
+        "`loss`, `loss_weights` and `metrics` can each be a dict. What are its keys?",
+        "An output can have several metrics: the value in the dict is then a list.",
+        '`metrics={"reposts": [...], "likes": [...]}`; `compile` returns nothing, so the model has '
+        "to be returned in a line of its own.",
+    ),
+    explanation=(
+        "Dicts with the keys of the outputs say for each output what is meant. A list has to have "
+        "the structure of the outputs too, and then depends on an order."
+    ),
+    wrong=(
+        Wrong(metrics_in_one_list, "Keras refuses these metrics"),
+        Wrong(metrics_for_both, "asked for the likes, not for the reposts"),
+        Wrong(metrics_for_one, "The likes lack"),
+        Wrong(metrics_without_weights, "Both losses count in full"),
+        Wrong(metrics_with_listed_weights, "The weights have been exchanged"),
+        Wrong(metrics_and_half_a_loss, "Only one output has a loss"),
+        Wrong(metrics_squared, "a metric that was not asked for"),
+        Wrong(metrics_absolute_loss, "is not the mean squared error"),
+    ),
+    right=(metrics_by_objects, metrics_by_longer_names),
+    seconds=60,
+)
+
+# ---------------------------------------------------------------- 18.3
+
+
 def build_with_followers():
     headline = keras.Input((12,), dtype="int32", name="headline")
     context = keras.Input((31,), name="context")
@@ -217,9 +532,9 @@ def followers_by_add():
 
 
 third_input = Exercise(
-    id="18.1",
+    id="18.3",
     title="A third input",
-    minutes=20,
+    minutes=10,
     statement="""How often a headline is passed on also depends on how many people see it. Write
 `build_with_followers()`, which takes nothing and returns a model that is not compiled:
 
@@ -260,210 +575,7 @@ The sizes of the layers are yours to choose.""",
     seconds=60,
 )
 
-# ---------------------------------------------------------------- 18.2
-
-
-def compile_with_metrics(model):
-    model.compile(
-        "adam",
-        loss={"reposts": "mse", "likes": "mse"},
-        loss_weights={"reposts": 1.0, "likes": 0.2},
-        metrics={"reposts": ["mae"], "likes": ["mae", "mape"]},
-    )
-    return model
-
-
-@lent
-def model_to_compile():
-    keras.utils.set_random_seed(11)
-    return small_model()
-
-
-def check_metrics(answer):
-    with model_to_compile() as model:
-        judge_metrics(answer, model)
-
-
-def judge_metrics(answer, model):
-    compiled = call(answer, model)
-    if compiled is not model:
-        fail(f"Expected the model that came in, compiled; got {describe(compiled)}.")
-    if not model.compiled:
-        raise NotAttempted("The model has not been compiled yet.")
-    inputs = {name: value for name, value in some_inputs().items() if name != "followers"}
-    targets = {"reposts": np.arange(1, 9) / 2.0, "likes": 3.0 + np.arange(8) / 4.0}
-    answers = {name: value.numpy()[:, 0] for name, value in model(inputs).items()}
-    model.run_eagerly = True  # the numbers are the same, and no graph has to be made
-    try:
-        logs = model.evaluate(inputs, targets, verbose=0, return_dict=True)
-    except Exception as error:
-        text = " ".join(str(error).split())
-        if "metrics" in text:
-            fail(
-                "Keras refuses these metrics at the first batch. They need the shape of the "
-                "outputs: a dict with the same keys as the outputs, with a list for each."
-            )
-        if "loss" in text:
-            fail(
-                "Keras refuses these losses at the first batch: "
-                f"{text[:200]} Losses and weights are dicts with the same keys as the outputs."
-            )
-        fail(f"The first batch raises {type(error).__name__}: {text[:200]}")
-    errors = {name: answers[name] - targets[name] for name in targets}
-    squared = {name: np.mean(error**2) for name, error in errors.items()}
-    check_loss(logs, squared)
-    kinds = {
-        "mean absolute error": {name: np.mean(np.abs(error)) for name, error in errors.items()},
-        "mean absolute percentage error": {
-            name: 100 * np.mean(np.abs(error / targets[name])) for name, error in errors.items()
-        },
-    }
-    wanted = {
-        "reposts": {"mean absolute error"},
-        "likes": {"mean absolute error", "mean absolute percentage error"},
-    }
-    for name in ("reposts", "likes"):
-        extra = {
-            key: value
-            for key, value in logs.items()
-            if key.startswith(f"{name}_") and key != f"{name}_loss"
-        }
-        found = set()
-        for key, value in extra.items():
-            for kind, truth in kinds.items():
-                if is_close(value, truth[name]):
-                    found.add(kind)
-                    break
-            else:
-                fail(f"{key} is a metric that was not asked for. Which belong to the {name}?")
-        if missing := sorted(wanted[name] - found):
-            fail(f"The {name} lack the {' and the '.join(missing)}.")
-        if too_many := sorted(found - wanted[name]):
-            fail(f"The {' and the '.join(too_many)} was asked for the likes, not for the {name}.")
-
-
-def check_loss(logs, squared):
-    """Fail unless the losses are squared errors with the weights 1.0 and 0.2."""
-    if "reposts_loss" not in logs or "likes_loss" not in logs:
-        fail("Only one output has a loss, so the other will not be trained. Name a loss for each.")
-    for name in squared:
-        if not is_close(logs[f"{name}_loss"], squared[name]):
-            fail(f"The loss of the {name} is not the mean squared error.")
-    total = {
-        "right": squared["reposts"] + 0.2 * squared["likes"],
-        "plain": squared["reposts"] + squared["likes"],
-        "swapped": 0.2 * squared["reposts"] + squared["likes"],
-    }
-    if is_close(logs["loss"], total["plain"]):
-        fail("Both losses count in full. The likes should count with the weight 0.2.")
-    if is_close(logs["loss"], total["swapped"]):
-        fail(
-            "The weights have been exchanged: the reposts count with 0.2. A list is given to a "
-            "dict of outputs in the alphabetical order of its keys; dicts name what they mean."
-        )
-    if not is_close(logs["loss"], total["right"]):
-        fail("The total is not the reposts' loss plus 0.2 times the likes' loss.")
-
-
-METRICS = {"reposts": ["mae"], "likes": ["mae", "mape"]}
-LOSSES = {"reposts": "mse", "likes": "mse"}
-WEIGHTS = {"reposts": 1.0, "likes": 0.2}
-
-
-def compiled(model, *, loss=LOSSES, loss_weights=WEIGHTS, metrics=METRICS):
-    model.compile("adam", loss=loss, loss_weights=loss_weights, metrics=metrics)
-    return model
-
-
-def metrics_in_one_list(model):
-    return compiled(model, metrics=["mae"])
-
-
-def metrics_for_both(model):
-    return compiled(model, metrics={"reposts": ["mae", "mape"], "likes": ["mae", "mape"]})
-
-
-def metrics_for_one(model):
-    return compiled(model, metrics={"reposts": ["mae"]})
-
-
-def metrics_without_weights(model):
-    return compiled(model, loss_weights=None)
-
-
-def metrics_with_listed_weights(model):
-    return compiled(model, loss=["mse", "mse"], loss_weights=[1.0, 0.2])
-
-
-def metrics_and_half_a_loss(model):
-    return compiled(model, loss={"reposts": "mse"}, loss_weights=None, metrics={"reposts": ["mae"]})
-
-
-def metrics_squared(model):
-    return compiled(model, metrics={"reposts": ["mae", "mse"], "likes": ["mae", "mape"]})
-
-
-def metrics_absolute_loss(model):
-    return compiled(model, loss={"reposts": "mae", "likes": "mae"})
-
-
-def metrics_by_objects(model):
-    model.compile(
-        keras.optimizers.SGD(0.1),
-        loss=dict.fromkeys(("reposts", "likes"), keras.losses.MeanSquaredError()),
-        loss_weights={"likes": 0.2, "reposts": 1.0},
-        metrics={
-            "likes": [
-                keras.metrics.MeanAbsolutePercentageError(),
-                keras.metrics.MeanAbsoluteError(),
-            ],
-            "reposts": [keras.metrics.MeanAbsoluteError(name="distance")],
-        },
-    )
-    return model
-
-
-per_output = Exercise(
-    id="18.2",
-    title="Metrics for each output",
-    minutes=10,
-    statement="""Write `compile_with_metrics(model)`. It takes the lesson's model with its dict of
-outputs `"reposts"` and `"likes"`, not compiled, compiles it, and returns it, such that
-
-- both outputs are trained on the mean squared error, with the weights 1.0 for the reposts and 0.2
-  for the likes;
-- `evaluate` reports the mean absolute error for the reposts;
-- and for the likes the mean absolute error and the mean absolute percentage error (`"mape"`);
-- and no further metric. The optimiser is yours to choose.""",
-    stub="def compile_with_metrics(model):\n    ...",
-    answer="compile_with_metrics",
-    check=check_metrics,
-    reference=compile_with_metrics,
-    hints=(
-        "`loss`, `loss_weights` and `metrics` can each be a dict. What are its keys?",
-        "An output can have several metrics: the value in the dict is then a list.",
-        '`metrics={"reposts": [...], "likes": [...]}`; `compile` returns nothing, so the model has '
-        "to be returned in a line of its own.",
-    ),
-    explanation=(
-        "Dicts with the keys of the outputs say for each output what is meant. A list has to have "
-        "the structure of the outputs too, and then depends on an order."
-    ),
-    wrong=(
-        Wrong(metrics_in_one_list, "Keras refuses these metrics"),
-        Wrong(metrics_for_both, "asked for the likes, not for the reposts"),
-        Wrong(metrics_for_one, "The likes lack"),
-        Wrong(metrics_without_weights, "Both losses count in full"),
-        Wrong(metrics_with_listed_weights, "The weights have been exchanged"),
-        Wrong(metrics_and_half_a_loss, "Only one output has a loss"),
-        Wrong(metrics_squared, "a metric that was not asked for"),
-        Wrong(metrics_absolute_loss, "is not the mean squared error"),
-    ),
-    right=(metrics_by_objects,),
-    seconds=60,
-)
-
-# ---------------------------------------------------------------- 18.3
+# ---------------------------------------------------------------- 18.4
 
 
 def total_loss(model, inputs, targets, weights):
@@ -616,9 +728,9 @@ def total_as_a_tensor(model, inputs, targets, weights):
 
 
 adds_up = Exercise(
-    id="18.3",
+    id="18.4",
     title="A loss that does not add up",
-    minutes=10,
+    minutes=5,
     statement="""Somebody reads in a training log
 
     loss: 2.40   likes_loss: 1.00   reposts_loss: 2.00      with the weights 1.0 and 0.2
@@ -629,7 +741,7 @@ computes the whole number, as a float or a scalar tensor, without `compile` or `
 - `model(inputs)` is a dict of two tensors of shape `(n, 1)`, under `"reposts"` and `"likes"`;
 - `targets` is a dict of arrays of shape `(n,)`, `weights` a dict of floats, with the same keys;
 - the loss of each output is the mean squared error;
-- the model may have terms of its own. Lesson 15 says where they are.""",
+- the model may have terms of its own. `model.losses` lists them.""",
     stub="def total_loss(model, inputs, targets, weights):\n    ...",
     answer="total_loss",
     check=check_total,
@@ -660,7 +772,7 @@ computes the whole number, as a float or a scalar tensor, without `compile` or `
     seconds=60,
 )
 
-# ---------------------------------------------------------------- 18.4
+# ---------------------------------------------------------------- 18.5
 
 
 def leave_out_unknown(targets):
@@ -789,9 +901,9 @@ def unknown_by_bool(targets):
 
 
 one_head = Exercise(
-    id="18.4",
-    title="Sample weights for one head",
-    minutes=10,
+    id="18.5",
+    title="Sample weights for one output",
+    minutes=5,
     statement="""For some headlines the likes were not counted. Write `leave_out_unknown(targets)`:
 
 - `targets` is a dict of two float32 arrays of shape `(n,)`, `"reposts"` and `"likes"`; where the
@@ -828,4 +940,4 @@ one_head = Exercise(
     right=(unknown_by_bool,),
 )
 
-EXERCISES = (third_input, per_output, adds_up, one_head)
+EXERCISES = (masked, per_output, third_input, adds_up, one_head)
