@@ -440,7 +440,6 @@ UNCUT = (
     "13_fit",
     "15_training_loops",
     "19_shared_layers",
-    "21_graphs_of_layers",
     "22_visual_questions",
     "24_subclassing",
     "26_residual_blocks",

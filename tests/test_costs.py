@@ -1,6 +1,5 @@
 """The costs are those of loops, of Keras' layers and of the papers, and errors say why."""
 
-import numpy as np
 import pytest
 
 from course_utils.builders.costs import (
@@ -8,7 +7,6 @@ from course_utils.builders.costs import (
     layer_multiplications,
     model_multiplications,
     output_size,
-    receptive_field,
 )
 from course_utils.session import import_tensorflow
 
@@ -51,27 +49,6 @@ def test_multiplications_are_those_that_loops_make():
 
 
 @pytest.mark.parametrize(
-    "windows",
-    [
-        [(3, 1)],
-        [(3, 1), (3, 1)],
-        [(3, 2), (3, 1), (2, 2), (5, 1)],
-        [(2, 2), (2, 2), (2, 2)],
-        [(5, 3), (1, 1), (3, 1)],
-    ],
-)
-def test_receptive_field_is_where_the_gradient_reaches(windows):
-    x = tf.Variable(tf.ones((1, 60, 60, 1)))
-    with tf.GradientTape() as tape:
-        y = x
-        for window, stride in windows:
-            y = tf.nn.conv2d(y, np.ones((window, window, 1, 1), np.float32), stride, "VALID")
-        target = y[0, 0, 0, 0]
-    reached = np.flatnonzero(tape.gradient(target, x)[0, :, :, 0].numpy().max(axis=1) > 1e-4)
-    assert reached[-1] - reached[0] + 1 == receptive_field(windows)
-
-
-@pytest.mark.parametrize(
     ("call", "error", "message"),
     [
         (lambda: output_size(5, 3, 0, "valid"), ValueError, "stride: expected at least 1"),
@@ -91,10 +68,6 @@ def test_receptive_field_is_where_the_gradient_reaches(windows):
             ValueError,
             "kernel_shape: expected 4 input channels",
         ),
-        (lambda: receptive_field([]), ValueError, "windows: expected at least one"),
-        (lambda: receptive_field("33"), TypeError, "windows: expected a list"),
-        (lambda: receptive_field([(3,)]), ValueError, r"windows\[0\]: expected 2 numbers"),
-        (lambda: receptive_field([3, 1]), TypeError, r"windows\[0\]: expected a tuple"),
     ],
 )
 def test_impossible_shapes_are_refused(call, error, message):

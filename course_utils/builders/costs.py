@@ -1,4 +1,4 @@
-"""What a network of convolutions costs and how far it sees: multiplications, receptive fields.
+"""What a network of convolutions costs in multiplications.
 
 Built in lessons 10 and 21.
 """
@@ -84,34 +84,6 @@ def count_multiplications(
     rows = output_size(height, kernel[0], stride, padding)
     columns = output_size(width, kernel[1], stride, padding)
     return rows * columns * math.prod(kernel)
-
-
-def receptive_field(windows: Sequence[tuple[int, int]]) -> int:
-    """Return how many pixels of the image, along one axis, one number of the last layer sees.
-
-    Args:
-        windows: (window, stride) of each convolution or pooling, first layer first.
-
-    >>> receptive_field([(3, 1), (3, 1), (3, 1)])
-    7
-
-    Raises:
-        TypeError: ``windows`` is not a list of pairs of whole numbers.
-        ValueError: there is no layer, or a number is below 1.
-
-    Source: W. Luo et al., "Understanding the effective receptive field in deep convolutional
-    neural networks" (2016). Built in lesson 10.
-    """
-    if isinstance(windows, str) or not isinstance(windows, Sequence):
-        raise TypeError(f"windows: expected a list of (window, stride), got {short(windows)}.")
-    if len(windows) == 0:
-        raise ValueError("windows: expected at least one (window, stride), got none.")
-    seen, step = 1, 1  # pixels seen by one number; pixels between two neighbours
-    for number, pair in enumerate(windows):
-        window, stride = check_wholes(f"windows[{number}]", pair, length=2)
-        seen += (window - 1) * step
-        step *= stride
-    return seen
 
 
 # --- layers and models ------------------------------------------------------------------------

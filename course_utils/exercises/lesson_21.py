@@ -262,143 +262,6 @@ For example, `drawn_block(keras.Input((12, 10, 7))).shape` is `(None, 12, 10, 16
 # ---------------------------------------------------------------- 21.2
 
 
-def inception_cost(
-    height, width, channels, ones, reduce_threes, threes, reduce_fives, fives, pooled
-):
-    weights = channels * ones
-    weights += channels * reduce_threes + 3 * 3 * reduce_threes * threes
-    weights += channels * reduce_fives + 5 * 5 * reduce_fives * fives
-    weights += channels * pooled
-    return height * width * weights
-
-
-COST_CASES = (
-    (28, 28, 192, 64, 96, 128, 16, 32, 32),
-    (14, 10, 24, 8, 6, 12, 2, 4, 5),
-    (7, 7, 3, 1, 1, 1, 1, 1, 1),
-)
-
-
-def cost_without_reductions(height, width, channels, ones, r3, threes, r5, fives, pooled):
-    weights = channels * (ones + 9 * threes + 25 * fives + pooled)
-    return height * width * weights
-
-
-def cost_reductions_free(height, width, channels, ones, r3, threes, r5, fives, pooled):
-    return height * width * (channels * (ones + pooled) + 9 * r3 * threes + 25 * r5 * fives)
-
-
-def cost_one_place(height, width, *settings):
-    return inception_cost(1, 1, *settings)
-
-
-def cost_with_biases(height, width, channels, ones, r3, threes, r5, fives, pooled):
-    numbers = ones + r3 + threes + r5 + fives + pooled
-    cost = inception_cost(height, width, channels, ones, r3, threes, r5, fives, pooled)
-    return cost + height * width * numbers
-
-
-def cost_parameters(height, width, channels, ones, r3, threes, r5, fives, pooled):
-    numbers = ones + r3 + threes + r5 + fives + pooled
-    return inception_cost(1, 1, channels, ones, r3, threes, r5, fives, pooled) + numbers
-
-
-def cost_with_pooling(height, width, channels, *settings):
-    return inception_cost(height, width, channels, *settings) + 9 * height * width * channels
-
-
-def cost_pooled_free(height, width, channels, ones, r3, threes, r5, fives, pooled):
-    return inception_cost(height, width, channels, ones, r3, threes, r5, fives, 0)
-
-
-def cost_flat_windows(height, width, channels, ones, r3, threes, r5, fives, pooled):
-    weights = channels * (ones + r3 + r5 + pooled) + 3 * r3 * threes + 5 * r5 * fives
-    return height * width * weights
-
-
-def cost_pooled_on_joined(height, width, channels, ones, r3, threes, r5, fives, pooled):
-    cost = inception_cost(height, width, channels, ones, r3, threes, r5, fives, 0)
-    return cost + height * width * (ones + threes + fives) * pooled
-
-
-COST_MISTAKES = (
-    (cost_without_reductions, "The windows of 3 and 5 pixels work on all channels of the input. "
-     "What does a reduction leave them?"),
-    (cost_reductions_free, "The reductions themselves are left out. They are convolutions too."),
-    (cost_one_place, "This is the cost at one place. A convolution stops at each pixel."),
-    (cost_with_biases, "The biases are counted in. By custom they are left out: a bias is added, "
-     "not multiplied."),
-    (cost_parameters, "This is the number of parameters. Each weight is used at every place, and a "
-     "bias is not multiplied."),
-    (cost_with_pooling, "The pooling is counted in. It compares numbers and has no weights."),
-    (cost_pooled_free, "The 1 × 1 convolution behind the pooling is left out."),
-    (cost_flat_windows, "A window of 3 × 3 has 9 pixels, one of 5 × 5 has 25."),
-    (cost_pooled_on_joined, "The convolution of the pooled path reads the pooled input, not what "
-     "the other paths make."),
-)  # fmt: skip
-
-
-def check_cost(answer):
-    for case in COST_CASES:
-        result = expect_shape(call(answer, *case), (), "The cost")
-        if result.dtype.kind not in "iuf":
-            fail(f"The cost is {describe(result[()])}; expected a whole number.")
-        expected = inception_cost(*case)
-        if float(result) == expected:
-            continue
-        where = f"For {case}: "
-        for mistake, message in COST_MISTAKES:
-            if float(result) == mistake(*case) and mistake(*case) != expected:
-                fail(where + message)
-        fail(
-            where + f"the cost is {expected:,} multiplications and not {float(result):,.0f}. Write "
-            "down places times weights for each of the six convolutions, then add."
-        )
-
-
-block_cost = Exercise(
-    id="21.2",
-    title="The cost of an Inception block",
-    minutes=10,
-    statement="""Write `inception_cost(height, width, channels, ones, reduce_threes, threes,
-reduce_fives, fives, pooled)`. It returns the number of multiplications by weights, for one
-image, of `inception_block` with all its reductions, as a whole number. Do it by arithmetic,
-without building a layer.
-
-All nine arguments are whole numbers of at least 1. The first three are the shape of the input,
-the others are filters, with the names that they have in `inception_block`. Only kernels count:
-no biases, no pooling, no ReLU.
-
-For example, `inception_cost(28, 28, 192, 64, 96, 128, 16, 32, 32)` is the number that the
-lesson prints for the reduced block, 128,049,152.""",
-    stub=(
-        "def inception_cost(height, width, channels, ones, reduce_threes, threes,\n"
-        "                   reduce_fives, fives, pooled):\n    ..."
-    ),
-    answer="inception_cost",
-    check=check_cost,
-    reference=inception_cost,
-    hints=(
-        "The block has six convolutions. All keep height and width, so all have the same number "
-        "of places.",
-        "The weights of a kernel are height · width · channels in · channels out, those of the "
-        "window. Which channels does each of the six get?",
-        "`channels` go into four of them, all of 1 × 1. The 3 × 3 convolution gets "
-        "`reduce_threes`, the 5 × 5 one `reduce_fives`.",
-    ),
-    explanation=(
-        "Places times weights, summed over six kernels. The 3 × 3 and 5 × 5 windows multiply with "
-        "the few channels that a reduction leaves, and each reduction costs one product a channel."
-    ),
-    wrong=tuple(
-        Wrong(mistake, message[:45].rsplit(" ", 1)[0]) for mistake, message in COST_MISTAKES
-    ),
-    right=(lambda *case: np.int64(inception_cost(*case)),),
-)
-
-# ---------------------------------------------------------------- 21.3
-
-
 def train_head(model, images, labels):
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     encoder = model.get_layer("encoder")
@@ -570,7 +433,7 @@ def head_by_layers(model, images, labels):
 
 
 head_only = Exercise(
-    id="21.3",
+    id="21.2",
     title="Freeze and unfreeze around a fit",
     minutes=10,
     statement="""A model has two layers with weights: `"encoder"`, itself a model, and `"head"`, a
@@ -612,6 +475,143 @@ Write `train_head(model, images, labels)`, which
     ),
     right=(head_by_layers,),
     seconds=60,
+)
+
+# ---------------------------------------------------------------- 21.3
+
+
+def inception_cost(
+    height, width, channels, ones, reduce_threes, threes, reduce_fives, fives, pooled
+):
+    weights = channels * ones
+    weights += channels * reduce_threes + 3 * 3 * reduce_threes * threes
+    weights += channels * reduce_fives + 5 * 5 * reduce_fives * fives
+    weights += channels * pooled
+    return height * width * weights
+
+
+COST_CASES = (
+    (28, 28, 192, 64, 96, 128, 16, 32, 32),
+    (14, 10, 24, 8, 6, 12, 2, 4, 5),
+    (7, 7, 3, 1, 1, 1, 1, 1, 1),
+)
+
+
+def cost_without_reductions(height, width, channels, ones, r3, threes, r5, fives, pooled):
+    weights = channels * (ones + 9 * threes + 25 * fives + pooled)
+    return height * width * weights
+
+
+def cost_reductions_free(height, width, channels, ones, r3, threes, r5, fives, pooled):
+    return height * width * (channels * (ones + pooled) + 9 * r3 * threes + 25 * r5 * fives)
+
+
+def cost_one_place(height, width, *settings):
+    return inception_cost(1, 1, *settings)
+
+
+def cost_with_biases(height, width, channels, ones, r3, threes, r5, fives, pooled):
+    numbers = ones + r3 + threes + r5 + fives + pooled
+    cost = inception_cost(height, width, channels, ones, r3, threes, r5, fives, pooled)
+    return cost + height * width * numbers
+
+
+def cost_parameters(height, width, channels, ones, r3, threes, r5, fives, pooled):
+    numbers = ones + r3 + threes + r5 + fives + pooled
+    return inception_cost(1, 1, channels, ones, r3, threes, r5, fives, pooled) + numbers
+
+
+def cost_with_pooling(height, width, channels, *settings):
+    return inception_cost(height, width, channels, *settings) + 9 * height * width * channels
+
+
+def cost_pooled_free(height, width, channels, ones, r3, threes, r5, fives, pooled):
+    return inception_cost(height, width, channels, ones, r3, threes, r5, fives, 0)
+
+
+def cost_flat_windows(height, width, channels, ones, r3, threes, r5, fives, pooled):
+    weights = channels * (ones + r3 + r5 + pooled) + 3 * r3 * threes + 5 * r5 * fives
+    return height * width * weights
+
+
+def cost_pooled_on_joined(height, width, channels, ones, r3, threes, r5, fives, pooled):
+    cost = inception_cost(height, width, channels, ones, r3, threes, r5, fives, 0)
+    return cost + height * width * (ones + threes + fives) * pooled
+
+
+COST_MISTAKES = (
+    (cost_without_reductions, "The windows of 3 and 5 pixels work on all channels of the input. "
+     "What does a reduction leave them?"),
+    (cost_reductions_free, "The reductions themselves are left out. They are convolutions too."),
+    (cost_one_place, "This is the cost at one place. A convolution stops at each pixel."),
+    (cost_with_biases, "The biases are counted in. By custom they are left out: a bias is added, "
+     "not multiplied."),
+    (cost_parameters, "This is the number of parameters. Each weight is used at every place, and a "
+     "bias is not multiplied."),
+    (cost_with_pooling, "The pooling is counted in. It compares numbers and has no weights."),
+    (cost_pooled_free, "The 1 × 1 convolution behind the pooling is left out."),
+    (cost_flat_windows, "A window of 3 × 3 has 9 pixels, one of 5 × 5 has 25."),
+    (cost_pooled_on_joined, "The convolution of the pooled path reads the pooled input, not what "
+     "the other paths make."),
+)  # fmt: skip
+
+
+def check_cost(answer):
+    for case in COST_CASES:
+        result = expect_shape(call(answer, *case), (), "The cost")
+        if result.dtype.kind not in "iuf":
+            fail(f"The cost is {describe(result[()])}; expected a whole number.")
+        expected = inception_cost(*case)
+        if float(result) == expected:
+            continue
+        where = f"For {case}: "
+        for mistake, message in COST_MISTAKES:
+            if float(result) == mistake(*case) and mistake(*case) != expected:
+                fail(where + message)
+        fail(
+            where + f"the cost is {expected:,} multiplications and not {float(result):,.0f}. Write "
+            "down places times weights for each of the six convolutions, then add."
+        )
+
+
+block_cost = Exercise(
+    id="21.3",
+    title="The cost of an Inception block",
+    minutes=10,
+    statement="""Write `inception_cost(height, width, channels, ones, reduce_threes, threes,
+reduce_fives, fives, pooled)`. It returns the number of multiplications by weights, for one
+image, of `inception_block` with all its reductions, as a whole number. Do it by arithmetic,
+without building a layer.
+
+All nine arguments are whole numbers of at least 1. The first three are the shape of the input,
+the others are filters, with the names that they have in `inception_block`. Only kernels count:
+no biases, no pooling, no ReLU.
+
+For example, `inception_cost(28, 28, 192, 64, 96, 128, 16, 32, 32)` is the number that the
+lesson prints for the reduced block, 128,049,152.""",
+    stub=(
+        "def inception_cost(height, width, channels, ones, reduce_threes, threes,\n"
+        "                   reduce_fives, fives, pooled):\n    ..."
+    ),
+    answer="inception_cost",
+    check=check_cost,
+    reference=inception_cost,
+    hints=(
+        "The block has six convolutions. All keep height and width, so all have the same number "
+        "of places.",
+        "The weights of a kernel are height · width · channels in · channels out, those of the "
+        "window. Which channels does each of the six get?",
+        "`channels` go into four of them, all of 1 × 1. The 3 × 3 convolution gets "
+        "`reduce_threes`, the 5 × 5 one `reduce_fives`.",
+    ),
+    explanation=(
+        "Places times weights, summed over six kernels. The 3 × 3 and 5 × 5 windows multiply with "
+        "the few channels that a reduction leaves, and each reduction costs one product a channel."
+    ),
+    wrong=tuple(
+        Wrong(mistake, message[:45].rsplit(" ", 1)[0]) for mistake, message in COST_MISTAKES
+    ),
+    right=(lambda *case: np.int64(inception_cost(*case)),),
 )
 
 # ---------------------------------------------------------------- 21.4
@@ -852,4 +852,4 @@ model that computes `a(x) + x`.""",
     seconds=30,
 )
 
-EXERCISES = (from_drawing, block_cost, head_only, from_edges)
+EXERCISES = (from_drawing, head_only, block_cost, from_edges)
