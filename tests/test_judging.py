@@ -41,6 +41,13 @@ def test_right_wrong_and_missing():
     assert judge(EXERCISE, ...).message == "Fill in `double`, then run this cell."
 
 
+def test_an_answer_with_gaps_hears_which_are_open():
+    one_filled = {"first": ..., "second": 2, "third": None}
+    text = "Fill in `double`, then run this cell."
+    assert judge(EXERCISE, one_filled).message == f"{text} Still open: 'first', 'third'."
+    assert judge(EXERCISE, {"first": ..., "second": ...}).message == text
+
+
 def test_a_function_without_a_result_is_not_attempted():
     def double(x):
         pass

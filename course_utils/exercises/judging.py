@@ -137,7 +137,9 @@ def judge(exercise: Exercise, answer: Any) -> Verdict:
     def verdict() -> Verdict:
         try:
             if is_blank(answer):
-                raise NotAttempted(f"Fill in `{exercise.answer}`, then run this cell.")
+                raise NotAttempted(
+                    f"Fill in `{exercise.answer}`, then run this cell.{_still_open(answer)}"
+                )
             _expect_kind(exercise, answer)
             exercise.check(answer)
         except NotAttempted as reason:
@@ -192,6 +194,14 @@ def _expect_kind(exercise: Exercise, answer: Any) -> None:
             fail(f"Expected the class `{exercise.answer}` itself, got {describe(answer)}.")
     elif callable(exercise.reference):
         expect_function(answer)
+
+
+def _still_open(answer: Any) -> str:
+    """Say which entries of a dict are gaps, where some are and others are not."""
+    if type(answer) is not dict:
+        return ""
+    gaps = [describe(key) for key, value in answer.items() if is_blank(value)]
+    return f" Still open: {', '.join(gaps)}." if 0 < len(gaps) < len(answer) else ""
 
 
 _hints_shown: dict[str, int] = {}
