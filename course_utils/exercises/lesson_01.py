@@ -3,6 +3,7 @@
 import numpy as np
 
 from course_utils.exercises.expect import (
+    Mistake,
     call,
     describe,
     expect_close,
@@ -36,14 +37,23 @@ SHAPES = {
 
 CLUES = {
     "images[5]": "A single number picks one entry of the first axis, and that axis is gone.",
-    "images[:5]": "A slice keeps its axis, however few entries it takes.",
+    "images[:5]": "A slice keeps its axis, and takes the entries before 5.",
     "images[..., 0]": "The dots stand for all axes before the last, which stay whole.",
-    "images[:, 7:21, 7:21]": "Axes that an index does not mention stay whole.",
+    "images[:, 7:21, 7:21]": (
+        "The slice 7:21 ends before 21, and axes that an index does not mention stay whole."
+    ),
     "images[:, tf.newaxis]": "A new axis has the size 1 and stands where tf.newaxis stands.",
     "images[30:40, ::2, 0]": (
         "Go through it axis by axis: a slice stops where the tensor stops, a step of 2 takes every "
         "other row, and a single number removes its axis."
     ),
+}
+
+# What a shape that people give for the last expression says about how they read it.
+MISREAD = {
+    (10, 14, 3): "A slice stops where the tensor stops, and `images` holds 32 pictures.",
+    (2, 14, 28): "The 0 is the third part of the index, so it removes the third axis, the width.",
+    (2, 14): "Three parts of an index speak of three axes. The fourth, the channels, stays whole.",
 }
 
 
@@ -72,13 +82,15 @@ def check_shapes(answer):
                 "a tuple with the size of each of them."
             )
         if given is None:
-            fail(f"{said} Write a tuple of whole numbers, such as (28, 28).")
+            quotes = ", without quotes" if isinstance(value, str) else ""
+            fail(f"{said} Write a tuple of whole numbers, such as (28, 28){quotes}.")
         if given == truth[1:]:
             fail(
                 f"{said} It is the shape of one entry. The batch axis comes first and counts "
                 "them; say how many there are."
             )
-        fail(f"{said} {CLUES[expression]}")
+        last = expression == "images[30:40, ::2, 0]" and MISREAD.get(given)
+        fail(f"{said} {last or CLUES[expression]}")
 
 
 predict_shapes = Exercise(
@@ -130,7 +142,13 @@ without running it. For example, the shape of `images[:, 0]`, the top row of eac
         Wrong({**SHAPES, "images[..., 0]": (32, 28, 28, 1)}, "all axes before the last"),
         Wrong({**SHAPES, "images[:, 7:21, 7:21]": (32, 14, 14)}, "does not mention stay whole"),
         Wrong({**SHAPES, "images[:, tf.newaxis]": (1, 32, 28, 28, 3)}, "where tf.newaxis stands"),
-        Wrong({**SHAPES, "images[30:40, ::2, 0]": (10, 14, 3)}, "stops where the tensor stops"),
+        Wrong({**SHAPES, "images[30:40, ::2, 0]": (10, 14, 3)}, "holds 32 pictures"),
+        Wrong({**SHAPES, "images[30:40, ::2, 0]": (2, 14, 28)}, "removes the third axis"),
+        Wrong({**SHAPES, "images[30:40, ::2, 0]": (2, 14)}, "the channels, stays whole"),
+        Wrong({**SHAPES, "images[30:40, ::2, 0]": (3, 28, 3)}, "Go through it axis by axis"),
+        Wrong({**SHAPES, "images[:5]": (6, 28, 28, 3)}, "takes the entries before 5"),
+        Wrong({**SHAPES, "images[:, 7:21, 7:21]": (32, 15, 15, 3)}, "ends before 21"),
+        Wrong({**SHAPES, "images[5]": "(28, 28, 3)"}, "without quotes"),
     ),
 )
 
@@ -144,10 +162,18 @@ def prepare(images):
 BRIGHT = np.array([[[0, 51, 255], [7, 128, 254]], [[200, 3, 90], [1, 0, 17]]], np.uint8)
 DARK = BRIGHT // 2
 
+# What errors say where a uint8 tensor meets a floating-point number, or a method of an array.
+UNCAST = ("of dtype uint8", "must have the same dtype", "Expected tensor", "'astype'")
+
 
 def check_prepare(answer):
     for images in (BRIGHT, DARK):
-        result = call(answer, tf.constant(images))
+        try:
+            result = call(answer, tf.constant(images))
+        except Mistake as mistake:
+            if any(sign in str(mistake) for sign in UNCAST):
+                fail(f"Change the dtype first, by tf.cast. ({mistake})")
+            raise
         expect_tensor(result, "The result")
         explain_prepared(to_array(result, "The result"), images)
         expect_close(result, images[..., None] / 255, "The result")
@@ -167,7 +193,7 @@ def explain_prepared(result, images):
         fail(f"The result is of dtype {result.dtype}; expected float32. Cast before you divide.")
     if result.shape == shape:
         fail(f"The result has the shape {shape}, as the pictures had. The channels have no axis.")
-    if result.shape != (*shape, 1) and result.size == images.size:
+    if result.ndim == 4 and result.shape != (*shape, 1) and result.size == images.size:
         fail(
             f"The result has the shape {result.shape}; expected {(*shape, 1)}. The channels come "
             "last."
@@ -185,6 +211,10 @@ def explain_prepared(result, images):
         )
     if is_close(values, grey > 0) or is_close(values, grey // 255):
         fail("Each pixel is 0 or 1, the grey ones too. Change the dtype before you divide.")
+    if result.shape == (*shape, 1):
+        black, white = values[grey.argmin()], values[grey.argmax()] * 255 / grey.max()
+        if not is_close([black, white], [0, 1]):
+            fail(f"In the result, black is {black:g} and white is {white:g}; expected 0 and 1.")
 
 
 def prepare_no_axis(images):
@@ -226,6 +256,22 @@ def prepare_array(images):
 
 def prepare_no_cast(images):
     return images[..., tf.newaxis] / 255.0
+
+
+def prepare_by_product(images):
+    return images[..., tf.newaxis] * (1 / 255)
+
+
+def prepare_by_constant(images):
+    return tf.constant(images, tf.float32)[..., tf.newaxis] / 255
+
+
+def prepare_by_astype(images):
+    return images.astype("float32")[..., tf.newaxis] / 255
+
+
+def prepare_around_zero(images):
+    return tf.cast(images, tf.float32)[..., tf.newaxis] / 127.5 - 1
 
 
 def prepare_by_expand_dims(images):
@@ -280,6 +326,10 @@ For example, a picture of one row of three pixels, `[[[0, 51, 255]]]`, becomes
         Wrong(prepare_by_256, "You divide by 256"),
         Wrong(prepare_array, "expected a tensor"),
         Wrong(prepare_no_cast, "must have the same dtype"),
+        Wrong(prepare_by_product, "Change the dtype first, by tf.cast"),
+        Wrong(prepare_by_constant, "Change the dtype first, by tf.cast"),
+        Wrong(prepare_by_astype, "Change the dtype first, by tf.cast"),
+        Wrong(prepare_around_zero, "black is -1 and white is 1"),
     ),
 )
 
@@ -294,7 +344,15 @@ EVERY_PIXEL = np.arange(256, dtype=np.uint8).reshape(4, 8, 8)
 
 
 def check_reveal(answer):
-    result = call(answer, tf.constant(EVERY_PIXEL))
+    try:
+        result = call(answer, tf.constant(EVERY_PIXEL))
+    except Mistake as mistake:
+        if "division by zero" in str(mistake):
+            fail(
+                "uint8 ends at 255, so 256 becomes 0, and nothing can be divided by 0. You need no "
+                "remainder of 256: it is what uint8 keeps by itself."
+            )
+        raise
     expect_tensor(result, "The result")
     array = expect_shape(result, EVERY_PIXEL.shape, "The result")
     pixels = EVERY_PIXEL.astype(np.int64)
@@ -333,6 +391,10 @@ def check_reveal(answer):
 
 def reveal_in_int32(pictures):
     return tf.cast(pictures, tf.int32) * 32
+
+
+def reveal_by_256(pictures):
+    return pictures * 32 % 256
 
 
 def reveal_visible(pictures):
@@ -421,6 +483,7 @@ $32 \\cdot (8a + b)$, and which part of it falls off the end? When your answer i
     ),
     wrong=(
         Wrong(reveal_in_int32, "nothing has fallen off the end"),
+        Wrong(reveal_by_256, "it is what uint8 keeps by itself"),
         Wrong(reveal_visible, "That keeps a"),
         Wrong(reveal_black, "still looks black"),
         Wrong(reveal_by_8, "64 · a is still there"),
