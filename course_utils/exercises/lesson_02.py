@@ -164,15 +164,21 @@ def check_standardise(answer):
 def explain_standardised(result, wide, pictures):
     """End the check where the numbers are those of a known mistake."""
     axes = (0, 1, 2)
-    centred = wide - wide.mean(axes)
     with np.errstate(all="ignore"):
-        if is_close(result, centred / wide.var(axes), tolerance=1e-3):
-            fail(
-                "Each channel has mean 0, but not deviation 1. You divided by the variance; the "
-                "standard deviation is its square root."
-            )
-        if is_close(result, centred, tolerance=1e-2):
-            fail("Each channel has mean 0, but it is not yet divided by its deviation.")
+        for scaled in (wide, wide / 255):
+            centred = scaled - scaled.mean(axes)
+            if is_close(result, centred / scaled.var(axes), tolerance=1e-3):
+                fail(
+                    "Each channel has mean 0, but not deviation 1. You divided by the variance; "
+                    "the standard deviation is its square root."
+                )
+            if is_close(result, centred, tolerance=1e-2):
+                fail("Each channel has mean 0, but it is not yet divided by its deviation.")
+            if is_close(result, scaled - scaled.mean(axes) / scaled.std(axes), tolerance=1e-3):
+                fail(
+                    "A division comes before a subtraction, so you divide the mean only. Put "
+                    "parentheses around the difference."
+                )
         if is_close(result, wide / wide.std(axes), tolerance=1e-3):
             fail("Each channel is divided by its deviation, but its mean is not subtracted.")
         for wrong, name in (
@@ -202,6 +208,19 @@ def explain_standardised(result, wide, pictures):
                         "The mean was computed with whole numbers: it lost its decimals, and what "
                         "falls below 0 in uint8 comes back from above. Change the dtype first."
                     )
+        means, deviations = result.mean(axes), result.std(axes)
+        if np.isfinite(result).all() and not (
+            is_close(means, np.zeros_like(means), tolerance=1e-2)
+            and is_close(deviations, np.ones_like(deviations), tolerance=1e-2)
+        ):
+            fail(
+                f"The channels of the result have the means {listed(means)} and the deviations "
+                f"{listed(deviations)}; expected mean 0 and deviation 1 for each."
+            )
+
+
+def listed(numbers):
+    return ", ".join(f"{number:z.2f}" for number in numbers)
 
 
 def standardise_batch_axis(images):
@@ -221,7 +240,7 @@ def standardise_all(images):
 
 
 def standardise_variance(images):
-    images = tf.cast(images, tf.float32)
+    images = tf.cast(images, tf.float32) / 255
     mean = tf.reduce_mean(images, axis=[0, 1, 2])
     return (images - mean) / tf.math.reduce_variance(images, axis=[0, 1, 2])
 
@@ -240,6 +259,18 @@ def standardise_whole_division(images):
 def standardise_mean_only(images):
     images = tf.cast(images, tf.float32)
     return images - tf.reduce_mean(images, axis=[0, 1, 2])
+
+
+def standardise_no_parentheses(images):
+    images = tf.cast(images, tf.float32)
+    mean = tf.reduce_mean(images, axis=[0, 1, 2])
+    return images - mean / tf.math.reduce_std(images, axis=[0, 1, 2])
+
+
+def standardise_one_deviation(images):
+    images = tf.cast(images, tf.float32)
+    centred = images - tf.reduce_mean(images, axis=[0, 1, 2])
+    return centred / tf.math.reduce_std(centred)
 
 
 def standardise_by_numpy(images):
@@ -287,6 +318,8 @@ holds -1 and 1.""",
         Wrong(standardise_integers, "computed with whole numbers"),
         Wrong(standardise_whole_division, "whole numbers cannot say 0.3"),
         Wrong(standardise_mean_only, "not yet divided"),
+        Wrong(standardise_no_parentheses, "Put parentheses around the difference"),
+        Wrong(standardise_one_deviation, "The channels of the result have the means"),
     ),
 )
 
@@ -515,7 +548,9 @@ def check_update_average(answer):
             "The new value is added, but the old average has kept its full weight, which has to "
             "shrink to `momentum`."
         )
-    expect_close(average, right, "The variable, after one update,")
+    if not is_close(average, right):
+        holds = ", ".join(f"{number:g}" for number in average.numpy())
+        fail(f"With the numbers of the example, the variable holds [{holds}]; expected [1, 8].")
     if not is_close(result, average):
         fail("The variable is right, but what the function returns is something else.")
     call(answer, average, value, 0.75)
@@ -538,6 +573,11 @@ def update_swapped(average, value, momentum):
 
 def update_adds(average, value, momentum):
     average.assign_add((1.0 - momentum) * value)
+    return average
+
+
+def update_adds_all(average, value, momentum):
+    average.assign_add(momentum * average + (1.0 - momentum) * value)
     return average
 
 
@@ -592,6 +632,7 @@ and the function returns the variable. For example, an average of `[0, 10]` with
         Wrong(update_new_variable, "You made a second variable"),
         Wrong(update_swapped, "The two weights have changed places"),
         Wrong(update_adds, "has kept its full weight"),
+        Wrong(update_adds_all, "the variable holds [1, 18]"),
         Wrong(update_in_place_sign, "`variable += value`"),
     ),
 )
