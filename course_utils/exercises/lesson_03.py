@@ -141,17 +141,7 @@ def check_make_shrink(answer):
     set_to(set_rate, 0.5)
     found = call(shrink, tf.constant(10.0))
     if is_close(found, 9.0):
-        captured = shrink.get_concrete_function(tf.constant(10.0)).captured_inputs
-        fail(
-            "After `set_rate(0.5)`, `shrink(10)` is 9 as before. "
-            + (
-                "The graph has captured a variable, and `set_rate` puts another one in its place. "
-                "Change the value of the first one."
-                if captured
-                else "Tracing wrote the number into the graph, and there it stays. What does a "
-                "graph read anew at each run?"
-            )
-        )
+        fail(f"After `set_rate(0.5)`, `shrink(10)` is 9 as before. {why_it_stays(shrink)}")
     if is_close(found, 4.0):
         fail("After `set_rate(0.5)`, the rate is 0.6: the new value was added to the old one.")
     expect_close(found, 5.0, "After `set_rate(0.5)`, `shrink(10)`")
@@ -165,6 +155,25 @@ def check_make_shrink(answer):
     expect_close(call(other, tf.constant(10.0)), 8.0, "A second pair, made with the rate 0.2,")
     if not is_close(call(shrink, tf.constant(10.0)), 7.5):
         fail("A second pair changes the rate of the first. Each pair needs a variable of its own.")
+
+
+def why_it_stays(shrink):
+    """Say why a compiled function computes with the old rate: what its graph holds on to."""
+    captured = shrink.get_concrete_function(tf.constant(10.0)).captured_inputs
+    if any(tensor.dtype == tf.resource for tensor in captured):
+        return (
+            "The graph has captured a variable, and `set_rate` does not change its value. To give "
+            "its name to something else is not enough: write into it."
+        )
+    if captured:
+        return (
+            "The graph has captured a tensor, and a tensor keeps its numbers for life. What can it "
+            "capture whose value changes? Compute with that inside `shrink`."
+        )
+    return (
+        "Tracing wrote the number into the graph, and there it stays. What does a graph read anew "
+        "at each run?"
+    )
 
 
 def set_to(set_rate, value):
@@ -221,6 +230,20 @@ def make_shrink_new_variable(rate):
     def set_rate(value):
         nonlocal variable
         variable = tf.Variable(value)
+
+    return shrink, set_rate
+
+
+def make_shrink_tensor(rate):
+    tensor = tf.constant(rate)
+
+    @tf.function
+    def shrink(x):
+        return x - tensor * x
+
+    def set_rate(value):
+        nonlocal tensor
+        tensor = tf.constant(value)
 
     return shrink, set_rate
 
@@ -316,7 +339,8 @@ For example, after `shrink, set_rate = make_shrink(0.1)`, `shrink(tf.constant(10
     ),
     wrong=(
         Wrong(make_shrink_frozen, "Tracing wrote the number into the graph"),
-        Wrong(make_shrink_new_variable, "puts another one in its place"),
+        Wrong(make_shrink_new_variable, "write into it"),
+        Wrong(make_shrink_tensor, "a tensor keeps its numbers for life"),
         Wrong(make_shrink_plain, "`shrink` is plain Python"),
         Wrong(make_shrink_inside, "make the variable before"),
         Wrong(make_shrink_added, "was added to the old one"),
@@ -385,10 +409,12 @@ def refuse_in_range(mistake):
         )
     if "raised" not in text:
         raise mistake
-    fail(
-        "It refuses an index that is in range. A Python `raise` fires while tracing, whatever the "
-        f"values are; and assert_less(x, y) wants the smaller one first. ({text})"
+    why = (
+        "assert_less(x, y) wants the smaller one first, and the other is the number of values."
+        if "did not hold" in text or "assert" in text
+        else "A Python `raise` fires while tracing, whatever the values are."
     )
+    fail(f"It refuses an index that is in range. {why} ({text})")
 
 
 def first_greater(values, index):
