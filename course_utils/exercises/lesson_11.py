@@ -1,16 +1,14 @@
 """Exercises of lesson 11, batch normalisation."""
 
-import math
-
 import numpy as np
 
 from course_utils.exercises.expect import (
     call,
-    describe,
     expect_close,
     expect_shape,
     fail,
     is_close,
+    lent,
     to_array,
 )
 from course_utils.exercises.judging import Exercise, Wrong
@@ -20,102 +18,432 @@ tf = import_tensorflow()
 
 # ---------------------------------------------------------------- 11.1
 
-BY_HAND = {
-    "batch mean": 4.0,
-    "batch variance": 5.0,
-    "new moving mean": 0.4,
-    "new moving variance": 1.4,
-    "7 in training": 3 / math.sqrt(5),
-    "7 in inference": 6.6 / math.sqrt(1.4),
-}
-ROUNDED = 0.051  # how far a number that is rounded to one decimal may be off
+
+def normalise_images(x):
+    mean = x.mean(axis=(1, 2, 3), keepdims=True)
+    variance = x.var(axis=(1, 2, 3), keepdims=True)
+    return (x - mean) / np.sqrt(variance + 0.001)
 
 
-def check_by_hand(answer):
-    if not isinstance(answer, dict) or set(answer) != set(BY_HAND):
-        fail(f"Expected a dict with the keys {', '.join(map(repr, BY_HAND))}.")
-    given = {}
-    for key, value in answer.items():
-        if not is_close(value, value) or to_array(value).shape != ():
-            fail(f"{key!r} is {describe(value)}; expected a number.")
-        given[key] = float(to_array(value))
-
-    def means(key, wrong, why):
-        if abs(given[key] - wrong) <= ROUNDED:
-            fail(f"{key!r} is not {given[key]:g}. {why}")
-
-    means("batch variance", 20 / 3, "Batch normalisation divides the sum of squares by n.")
-    means("batch variance", 20.0, "The variance is the mean of the squared distances.")
-    means("batch variance", math.sqrt(5), "That is its root, the standard deviation.")
-    means("new moving mean", 3.6, "The momentum, 0.9, is the part of the old average that stays.")
-    means("new moving mean", 4.0, "A moving average moves by a tenth of the way here.")
-    means("7 in training", 6.6 / math.sqrt(1.4), "Whose statistics normalise in training?")
-    means("7 in training", 3 / 5, "Divide by the root of the variance.")
-    means("7 in inference", 3 / math.sqrt(5), "In inference, nobody asks the batch.")
-    means("7 in inference", 7.0, "The averages have moved in the training step before.")
-    for key, expected in BY_HAND.items():
-        if abs(given[key] - expected) > ROUNDED:
-            fail(f"{key!r} is not {given[key]:g}. Take the values from top to bottom.")
+def normalised_over(x, axes):
+    """Return x with mean 0 and variance 1 over these axes."""
+    mean, variance = x.mean(axis=axes, keepdims=True), x.var(axis=axes, keepdims=True)
+    return (x - mean) / np.sqrt(variance + 0.001)
 
 
-by_hand = Exercise(
+def check_normalise_images(answer):
+    rng = np.random.default_rng(111)
+    scales = rng.uniform(0.05, 3.0, size=(3, 1, 1, 3))
+    places = rng.uniform(-4.0, 4.0, size=(3, 1, 1, 3))
+    x = (rng.normal(size=(3, 5, 4, 3)) * scales + places).astype(np.float32)
+    result = expect_shape(call(answer, x.copy()), x.shape, "The result")
+    expected = normalise_images(x)
+    if is_close(result, expected):
+        return
+    mean, variance = (f(x, axis=(1, 2, 3), keepdims=True) for f in (np.mean, np.var))
+    mistakes = {
+        "Each channel is normalised over the whole batch, as in the lesson, so an image still "
+        "depends on its company. Which axis must stay out of the mean?": (
+            normalised_over(x, (0, 1, 2))
+        ),
+        "Each channel of each image is normalised by itself. Here all channels of an image "
+        "share one mean and one variance.": normalised_over(x, (1, 2)),
+        "There is one mean for the whole batch. Each image needs its own.": (
+            normalised_over(x, (0, 1, 2, 3))
+        ),
+        "The mean is right. The variance is not divided by: the scale is still that of the "
+        "image.": x - mean,
+        "It is divided by the variance. Divide by its root.": (x - mean) / (variance + 0.001),
+        "The means went to the wrong axis: an array of shape (n,) is laid along the channels, "
+        "which are as many as the images here. `keepdims=True` keeps the axes.": (
+            (x - mean.ravel()) / np.sqrt(variance.ravel() + 0.001)
+        ),
+    }
+    for message, mistake in mistakes.items():
+        if is_close(result, mistake):
+            fail(message)
+    expect_close(result, expected, "The result")
+
+
+def normalise_images_by_loop(x):
+    images = []
+    for image in x:
+        images.append((image - image.mean()) / (image.var() + 0.001) ** 0.5)
+    return np.stack(images)
+
+
+def normalise_images_by_moments(x):
+    mean, variance = tf.nn.moments(x, axes=[1, 2, 3], keepdims=True)
+    return (x - mean) * tf.math.rsqrt(variance + 0.001)
+
+
+def normalise_images_by_keras(x):
+    import keras
+
+    axes = [1, 2, 3]
+    return keras.layers.LayerNormalization(axis=axes, epsilon=0.001, center=False, scale=False)(x)
+
+
+def normalise_images_by_channel(x):
+    return normalised_over(x, (0, 1, 2))
+
+
+def normalise_images_each_channel(x):
+    return normalised_over(x, (1, 2))
+
+
+def normalise_images_together(x):
+    return normalised_over(x, (0, 1, 2, 3))
+
+
+def normalise_images_mean_only(x):
+    return x - x.mean(axis=(1, 2, 3), keepdims=True)
+
+
+def normalise_images_by_variance(x):
+    mean, variance = x.mean(axis=(1, 2, 3), keepdims=True), x.var(axis=(1, 2, 3), keepdims=True)
+    return (x - mean) / (variance + 0.001)
+
+
+def normalise_images_lost_axes(x):
+    return (x - x.mean(axis=(1, 2, 3))) / np.sqrt(x.var(axis=(1, 2, 3)) + 0.001)
+
+
+each_image = Exercise(
     id="11.1",
-    title="One channel by hand",
+    title="Each image by itself",
     minutes=5,
-    statement="""A channel of a fresh layer with momentum 0.9 (moving mean 0, moving variance 1)
-sees a batch with the four numbers 1, 3, 5 and 7, in training mode. Take gamma 1, beta 0 and epsilon
-0.
+    statement="""A result that depends on the company can be avoided: take the statistics from
+one image instead of the batch. Write `normalise_images(x)`. It gives **each image** the mean 0 and
+the variance 1, over its rows, columns and channels together:
 
-What are the statistics of the batch, and the averages after this step? What becomes of the number
-7 in this training step, and what in inference mode right after it? Fill in the numbers, to one
-decimal.""",
-    stub="""numbers = {
-    "batch mean": ...,
-    "batch variance": ...,
-    "new moving mean": ...,
-    "new moving variance": ...,
-    "7 in training": ...,
-    "7 in inference": ...,
-}""",
-    answer="numbers",
-    check=check_by_hand,
-    reference=BY_HAND,
-    reference_source="""numbers = {
-    "batch mean": 4.0,
-    "batch variance": 5.0,  # (9 + 1 + 1 + 9) / 4
-    "new moving mean": 0.4,  # 0.9 · 0 + 0.1 · 4
-    "new moving variance": 1.4,  # 0.9 · 1 + 0.1 · 5
-    "7 in training": 1.3,  # (7 - 4) / √5
-    "7 in inference": 5.6,  # (7 - 0.4) / √1.4
-}""",
+$$y = \\frac{x - \\mathrm{mean}}{\\sqrt{\\mathrm{variance} + 0.001}}$$
+
+`x` is a float32 array of shape (n, height, width, channels), and so is the result. There is no
+gamma and no beta.
+
+For example, an image whose numbers are all alike becomes zeros.""",
+    stub="def normalise_images(x):\n    ...",
+    answer="normalise_images",
+    check=check_normalise_images,
+    reference=normalise_images,
+    right=(
+        normalise_images_by_loop,
+        normalise_images_by_moments,
+        normalise_images_by_keras,
+    ),
     hints=(
-        "The variance is the mean of the squared distances from the mean.",
-        "New average = 0.9 · old average + 0.1 · statistics of the batch.",
-        "In training, 7 is normalised by the batch; in inference, by the moving averages.",
+        "The lesson left the axis of channels out of the mean. Which axis is left out here?",
+        "`x.mean(axis=(1, 2, 3))` has one number for each image. Subtracting it from x needs the "
+        "other axes, too: `keepdims=True` gives it the shape (n, 1, 1, 1).",
     ),
     explanation=(
-        "After one step, the same number comes out as 1.3 in training and as 5.6 in inference: "
-        "the averages have gone a tenth of the way."
-    ),
-    right=(
-        {key: round(value, 1) for key, value in BY_HAND.items()},
-        {key: np.float32(value) for key, value in BY_HAND.items()},
+        "The mean goes over all axes but that of the images. This is layer normalisation "
+        "(`keras.layers.LayerNormalization`). It has no two modes, since no image depends on "
+        "another. Language models use it, or a relative of it."
     ),
     wrong=(
-        Wrong({**BY_HAND, "batch variance": 6.7}, "divides the sum of squares by n"),
-        Wrong({**BY_HAND, "batch variance": 2.2}, "the standard deviation"),
-        Wrong({**BY_HAND, "new moving mean": 3.6}, "the part of the old average that stays"),
-        Wrong({**BY_HAND, "new moving mean": 4.0}, "moves by a tenth of the way"),
-        Wrong({**BY_HAND, "7 in training": 5.6}, "Whose statistics normalise in training?"),
-        Wrong({**BY_HAND, "7 in training": 0.6}, "the root of the variance"),
-        Wrong({**BY_HAND, "7 in inference": 1.3}, "nobody asks the batch"),
-        Wrong({**BY_HAND, "7 in inference": 7.0}, "The averages have moved"),
-        Wrong({**BY_HAND, "batch mean": 3.0}, "from top to bottom"),
-        Wrong([4, 5, 0.4, 1.4, 1.3, 5.6], "Expected a dict with the keys"),
+        Wrong(normalise_images_by_channel, "still depends on its company"),
+        Wrong(normalise_images_each_channel, "share one mean and one variance"),
+        Wrong(normalise_images_together, "Each image needs its own"),
+        Wrong(normalise_images_mean_only, "The mean is right"),
+        Wrong(normalise_images_by_variance, "Divide by its root"),
+        Wrong(normalise_images_lost_axes, "went to the wrong axis"),
     ),
 )
 
 # ---------------------------------------------------------------- 11.2
+
+
+def repair(network, images):
+    import keras
+
+    norms = [one for one in network.layers if isinstance(one, keras.layers.BatchNormalization)]
+    before = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.momentum = 0.0
+    network(images, training=True)
+    for norm, momentum in zip(norms, before, strict=True):
+        norm.momentum = momentum
+    return network
+
+
+REPAIR_SOURCE = """def repair(network, images):
+    norms = [one for one in network.layers if isinstance(one, layers.BatchNormalization)]
+    before = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.momentum = 0.0
+    network(images, training=True)
+    for norm, momentum in zip(norms, before, strict=True):
+        norm.momentum = momentum
+    return network
+"""
+
+
+@lent
+def lagging_network():
+    """Return a small network whose moving averages are far from the truth."""
+    import keras
+    from keras import layers
+
+    rng = np.random.default_rng(113)
+    network = keras.Sequential(
+        [
+            keras.Input((7, 7, 1)),
+            layers.Conv2D(4, 3),
+            layers.BatchNormalization(momentum=0.99),
+            layers.ReLU(),
+            layers.Conv2D(3, 3),
+            layers.BatchNormalization(momentum=0.98),
+            layers.Flatten(),
+            layers.Dense(2),
+        ]
+    )
+    for weight in network.trainable_weights:
+        weight.assign(rng.uniform(0.3, 1.5, size=weight.shape) * rng.choice([-1, 1], weight.shape))
+    return network
+
+
+def images_to_look_at():
+    rng = np.random.default_rng(114)
+    return (rng.uniform(size=(160, 7, 7, 1)) * rng.uniform(size=(160, 1, 1, 1))).astype(np.float32)
+
+
+def true_averages(network, images, *, repaired=True):
+    """Return (mean, variance) of what each normalisation gets, first layer first.
+
+    With ``repaired=False``, each gets what the network hands on with the averages that it has.
+    """
+    result, x = [], images
+    for layer in network.layers:
+        if hasattr(layer, "moving_mean"):
+            x = np.asarray(x)
+            result.append((x.mean(axis=(0, 1, 2)), x.var(axis=(0, 1, 2))))
+            x = layer(x, training=False) if not repaired else normalised_by(layer, x, *result[-1])
+        else:
+            x = layer(x)
+    return result
+
+
+def normalised_by(layer, x, mean, variance):
+    scale = layer.gamma.numpy() / np.sqrt(variance + layer.epsilon)
+    return scale * (x - mean) + layer.beta.numpy()
+
+
+def near(found, truth):
+    """Say whether the averages (mean, variance) of a layer are those of the images."""
+    (mean, variance), (true_mean, true_variance) = found, truth
+    deviation = np.sqrt(true_variance)
+    return bool(
+        np.all(np.abs(mean - true_mean) < 0.1 * deviation)
+        and np.all(np.abs(variance / true_variance - 1) < 0.1)
+    )
+
+
+def check_repair(answer):
+    images = images_to_look_at()
+    with lagging_network() as network:
+        norms = [layer for layer in network.layers if hasattr(layer, "moving_mean")]
+        truth = true_averages(network, images)
+        while_lagging = true_averages(network, images, repaired=False)
+        trained = [weight.numpy() for weight in network.trainable_weights]
+        momenta = [norm.momentum for norm in norms]
+        result = call(answer, network, images.copy())
+        if result is not network:
+            fail("Return the network that came in. It is repaired in place.")
+        now = [weight.numpy() for weight in network.trainable_weights]
+        if not all(map(is_close, now, trained)):
+            fail(
+                "Trained weights have changed. Only the moving averages are wrong: leave kernels, "
+                "biases, gamma and beta alone."
+            )
+        found = [(norm.moving_mean.numpy(), norm.moving_variance.numpy()) for norm in norms]
+        if all(not mean.any() and np.all(variance == 1) for mean, variance in found):
+            fail(
+                "The moving averages have not moved. They follow the data only when the network is "
+                "called with `training=True`."
+            )
+        good = [near(mine, right) for mine, right in zip(found, truth, strict=True)]
+        if good == [True, False]:
+            if near(found[1], while_lagging[1]):
+                fail(
+                    "The second normalisation has the statistics of what it got while the first "
+                    "one still lagged. Put the first one right before you look at what follows it."
+                )
+            fail("The first normalisation is repaired, the others are not.")
+        for mine, right in zip(found, truth, strict=True):
+            if near(mine, right):
+                continue
+            (mean, variance), (true_mean, true_variance) = mine, right
+            if is_close(variance, np.sqrt(true_variance), tolerance=1e-3):
+                fail("A moving variance is set to the standard deviation. Leave the root out.")
+            way = np.median(mean / true_mean)
+            if 0 < way < 0.9 and is_close(mean, way * true_mean, tolerance=1e-3):
+                fail(
+                    f"The moving means have gone {100 * way:.0f} % of the way: they still lag. "
+                    "With which momentum is nothing of the old average left after one call?"
+                )
+            fail(
+                "The moving averages are not those of the images. Each normalisation needs mean "
+                "and variance of what arrives at *it*."
+            )
+        if [norm.momentum for norm in norms] != momenta:
+            fail(
+                "The averages are right. Now give the layers their momentum back: whoever trains "
+                "the network later would be surprised."
+            )
+
+
+def repair_layer_by_layer(network, images):
+    x = images
+    for layer in network.layers:
+        if hasattr(layer, "moving_mean"):
+            mean, variance = tf.nn.moments(x, axes=[0, 1, 2])
+            layer.moving_mean.assign(mean)
+            layer.moving_variance.assign(variance)
+        x = layer(x)
+    return network
+
+
+def repair_by_batches(network, images):
+    import keras
+
+    norms = [one for one in network.layers if type(one) is keras.layers.BatchNormalization]
+    before = {norm.name: norm.momentum for norm in norms}
+    for count, start in enumerate(range(0, len(images), 40), start=1):
+        for norm in norms:
+            norm.momentum = 1 - 1 / count  # the mean of all batches
+        network(images[start : start + 40], training=True)
+    for norm in norms:
+        norm.momentum = before[norm.name]
+    return network
+
+
+def repair_by_looking_often(network, images):
+    momenta = []
+    for layer in network.layers:
+        momenta.append(getattr(layer, "momentum", None))
+        if momenta[-1] is not None:
+            layer.momentum = 0.5
+    for _ in range(12):
+        network(images, training=True)
+    for layer, momentum in zip(network.layers, momenta, strict=True):
+        if momentum is not None:
+            layer.momentum = momentum
+    return network
+
+
+def repair_by_predict(network, images):
+    network.predict(images, verbose=0)
+    return network
+
+
+def repair_once(network, images):
+    network(images, training=True)
+    return network
+
+
+def repair_and_forget(network, images):
+    for layer in network.layers:
+        if hasattr(layer, "moving_mean"):
+            layer.momentum = 0.0
+    network(images, training=True)
+    return network
+
+
+def repair_first(network, images):
+    norm = network.layers[1]
+    before, norm.momentum = norm.momentum, 0.0
+    network(images, training=True)
+    norm.momentum = before
+    return network
+
+
+def repair_all_at_once(network, images):
+    averages = iter(true_averages(network, images, repaired=False))
+    for layer in network.layers:
+        if hasattr(layer, "moving_mean"):
+            for weight, value in zip(layer.non_trainable_weights, next(averages), strict=True):
+                weight.assign(value)
+    return network
+
+
+def repair_with_the_images(network, images):
+    for layer in network.layers:
+        if hasattr(layer, "moving_mean"):
+            layer.moving_mean.assign(layer.moving_mean * 0 + images.mean())
+            layer.moving_variance.assign(layer.moving_variance * 0 + images.var())
+    return network
+
+
+def repair_with_the_deviation(network, images):
+    repair(network, images)
+    for layer in network.layers:
+        if hasattr(layer, "moving_mean"):
+            layer.moving_variance.assign(np.sqrt(layer.moving_variance))
+    return network
+
+
+def repair_gamma_too(network, images):
+    repair(network, images)
+    for layer in network.layers:
+        if hasattr(layer, "gamma"):
+            layer.gamma.assign(layer.gamma * 0 + 1)
+    return network
+
+
+def repair_and_say_nothing(network, images):
+    return repair(network, images).predict(images, verbose=0)
+
+
+repair_network = Exercise(
+    id="11.2",
+    title="Repair a network without training it",
+    minutes=10,
+    statement="""The network of this lesson, `network`, has good weights and wrong averages. Write
+`repair(network, images)`, which makes the averages right. It returns the network that came in.
+
+- Afterwards, each `layers.BatchNormalization` among `network.layers` has, as its moving mean and
+  moving variance, those of what arrives at it when the network looks at `images`; 10 % off is good
+  enough.
+- Nothing else has changed: no kernel, no bias, no gamma, no beta, no momentum.
+
+`images` is a float32 array of shape (n, height, width, channels) and small enough for one call.
+
+The attribute `momentum` of a layer can be set. When your function is right, repair the network of
+the lesson: `repair(network, train_images)`, then `accuracy(network, val_images, val_labels)`.""",
+    stub="def repair(network, images):\n    ...",
+    answer="repair",
+    check=check_repair,
+    reference=repair,
+    reference_source=REPAIR_SOURCE,
+    right=(repair_layer_by_layer, repair_by_batches, repair_by_looking_often),
+    hints=(
+        "What moves the averages, without a gradient step? And how much of the old average stays?",
+        "`network(images, training=True)` moves all averages. With a momentum of 0, nothing of the "
+        "old one stays.",
+        "Collect the layers with `isinstance(layer, layers.BatchNormalization)`, note the momentum "
+        "of each, set it to 0, call the network once, and put the momenta back.",
+    ),
+    explanation=(
+        "In training mode each normalisation uses the batch and notes its statistics, so one call "
+        "over all images measures every layer at once. The network then reads as well as it did in "
+        "training, though nothing has been learned."
+    ),
+    wrong=(
+        Wrong(repair_by_predict, "have not moved"),
+        Wrong(repair_once, "they still lag"),
+        Wrong(repair_and_forget, "give the layers their momentum back"),
+        Wrong(repair_first, "The first normalisation is repaired, the others are not"),
+        Wrong(repair_all_at_once, "while the first one still lagged"),
+        Wrong(repair_with_the_images, "not those of the images"),
+        Wrong(repair_with_the_deviation, "Leave the root out"),
+        Wrong(repair_gamma_too, "Trained weights have changed"),
+        Wrong(repair_and_say_nothing, "Return the network that came in"),
+    ),
+)
+
+# ---------------------------------------------------------------- 11.3
 
 
 def normalise_batch(x, moving_mean, moving_variance, training):
@@ -158,7 +486,7 @@ def check_modes(answer):
     if is_close(new_mean, 0.1 * old[0] + 0.9 * mean):
         fail(
             "In training the moving averages jump: 0.1 of the old and 0.9 of the new. The momentum "
-            "is the part that the old one keeps."
+            "is the fraction of the old one that stays."
         )
     if is_close(new_mean, old[0]):
         fail("In training the moving averages have not moved.")
@@ -184,9 +512,29 @@ def check_modes(answer):
             "depends on its company. What are the moving averages kept for?"
         )
     if is_close(y, outside[True], tolerance=1e-3) and not is_close(y, batch_y, tolerance=1e-3):
-        fail("The 0.001 stands beside the root. It belongs under it, with the variance.")
+        fail("The 0.001 is added to the root. It belongs under it, to the variance.")
     expect_close(y, batch_y, "In training, y")
     expect_close(rest_y, (x - old[0]) / np.sqrt(old[1] + 0.001), "In inference, y")
+
+
+def modes_by_moments(x, moving_mean, moving_variance, training):
+    mean, variance = moving_mean, moving_variance
+    if training:
+        mean, variance = tf.nn.moments(x, axes=[0, 1, 2])
+        moving_mean = moving_mean + 0.1 * (mean - moving_mean)
+        moving_variance = moving_variance + 0.1 * (variance - moving_variance)
+    y = tf.nn.batch_normalization(x, mean, variance, None, None, 0.001)
+    return y, moving_mean, moving_variance
+
+
+def modes_with_early_return(x, moving_mean, moving_variance, training):
+    if not training:
+        y = (x - moving_mean) * (moving_variance + 1e-3) ** -0.5
+        return [y, moving_mean, moving_variance]
+    flat = x.reshape(-1, x.shape[-1])
+    y = (x - flat.mean(0)) / (flat.var(0) + 1e-3) ** 0.5
+    averages = np.stack([moving_mean, moving_variance])
+    return [y, *(0.9 * averages + 0.1 * np.stack([flat.mean(0), flat.var(0)]))]
 
 
 def modes_moving_in_training(x, moving_mean, moving_variance, training):
@@ -248,32 +596,8 @@ def modes_deviation(x, moving_mean, moving_variance, training):
     return y, new_mean, new_variance
 
 
-def modes_by_tensorflow(x, moving_mean, moving_variance, training):
-    mean, variance = tf.nn.moments(x, axes=[0, 1, 2])
-    if training:
-        moving_mean = moving_mean + 0.1 * (mean - moving_mean)
-        moving_variance = moving_variance + 0.1 * (variance - moving_variance)
-    else:
-        mean, variance = moving_mean, moving_variance
-    y = tf.nn.batch_normalization(x, mean, variance, None, None, 0.001)
-    return y, tf.convert_to_tensor(moving_mean), tf.convert_to_tensor(moving_variance)
-
-
-def modes_by_steps(x, moving_mean, moving_variance, training):
-    if not training:
-        return (x - moving_mean) * (moving_variance + 1e-3) ** -0.5, moving_mean, moving_variance
-    rows = x.reshape(-1, x.shape[-1])
-    mean = rows.mean(axis=0)
-    variance = ((rows - mean) ** 2).mean(axis=0)
-    return [
-        ((rows - mean) / (variance + 1e-3) ** 0.5).reshape(x.shape),
-        np.average([moving_mean, mean], axis=0, weights=[0.9, 0.1]),
-        np.average([moving_variance, variance], axis=0, weights=[0.9, 0.1]),
-    ]
-
-
 two_modes = Exercise(
-    id="11.2",
+    id="11.3",
     title="Two modes, mixed up",
     minutes=10,
     statement="""This function should do what a batch normalisation layer with momentum 0.9
@@ -291,10 +615,10 @@ def normalise_batch(x, moving_mean, moving_variance, training):
     return y, moving_mean, moving_variance
 ```
 
-Write it anew, without the faults. `x` is a float32 array of shape (n, height, width, channels), the
-moving averages have the shape (channels,), and `training` is True or False. It returns three
-things: `y`, of the shape of `x`, and the two moving averages as they are after the call. Epsilon is
-0.001.""",
+Write the function again, without the mistakes. `x` is a float32 array of shape (n, height, width,
+channels), the moving averages have the shape (channels,), and `training` is True or False. It
+returns three things: `y`, of the shape of `x`, and the two moving averages as they are after the
+call. Epsilon is 0.001.""",
     stub="def normalise_batch(x, moving_mean, moving_variance, training):\n    ...",
     answer="normalise_batch",
     check=check_modes,
@@ -303,26 +627,26 @@ things: `y`, of the shape of `x`, and the two moving averages as they are after 
         "Ask of each mode: whose statistics normalise, and do the averages move?",
         "Training: statistics of the batch, over all axes but the last; the averages move. "
         "Inference: the averages as they are; nothing moves.",
-        "The momentum 0.9 is the part that stays. Epsilon is added before the root is taken.",
+        "The momentum 0.9 is the fraction that stays. Epsilon is added before the root is taken.",
     ),
     explanation=(
         "In training the batch is normalised by its own statistics and the averages follow slowly; "
-        "in inference the averages stand in and stay as they are."
+        "in inference the averages take their place and stay as they are."
     ),
     wrong=(
         Wrong(modes_moving_in_training, "In training, y is made with the moving averages"),
         Wrong(modes_batch_in_inference, "depends on its company"),
         Wrong(modes_always_moves, "Only training may move them"),
         Wrong(modes_never_moves, "the moving averages have not moved"),
-        Wrong(modes_momentum_swapped, "the part that the old one keeps"),
+        Wrong(modes_momentum_swapped, "the fraction of the old one that stays"),
         Wrong(modes_batch_axis_only, "Over which axes do mean and variance go?"),
-        Wrong(modes_epsilon_outside, "It belongs under it, with the variance"),
+        Wrong(modes_epsilon_outside, "It belongs under it, to the variance"),
         Wrong(modes_deviation, "the new moving_variance has the right shape"),
     ),
-    right=(modes_by_tensorflow, modes_by_steps),
+    right=(modes_by_moments, modes_with_early_return),
 )
 
-# ---------------------------------------------------------------- 11.3
+# ---------------------------------------------------------------- 11.4
 
 
 def fold(kernel, bias, gamma, beta, mean, variance, epsilon):
@@ -372,6 +696,21 @@ def check_fold(answer):
     expect_close(new_bias, (bias - mean) * scale + beta, "The new bias")
 
 
+def fold_by_filter(kernel, bias, gamma, beta, mean, variance, epsilon):
+    new_kernel, new_bias = kernel.copy(), bias.copy()
+    for f in range(kernel.shape[-1]):
+        factor = gamma[f] / (variance[f] + epsilon) ** 0.5
+        new_kernel[..., f] *= factor
+        new_bias[f] = factor * bias[f] + beta[f] - factor * mean[f]
+    return new_kernel, new_bias
+
+
+def fold_by_tensorflow(kernel, bias, gamma, beta, mean, variance, epsilon):
+    numbers = (mean, variance, beta, gamma, epsilon)
+    new_bias = tf.nn.batch_normalization(bias, *numbers)
+    return kernel * (gamma * tf.math.rsqrt(variance + epsilon)), new_bias
+
+
 def fold_kernel_untouched(kernel, bias, gamma, beta, mean, variance, epsilon):
     return kernel, fold(kernel, bias, gamma, beta, mean, variance, epsilon)[1]
 
@@ -407,32 +746,16 @@ def fold_mean_lost(kernel, bias, gamma, beta, mean, variance, epsilon):
     return fold(kernel, bias, gamma, beta, np.zeros_like(mean), variance, epsilon)
 
 
-def fold_by_tensorflow(kernel, bias, gamma, beta, mean, variance, epsilon):
-    scale = gamma * tf.math.rsqrt(variance + epsilon)
-    return tf.einsum("hwcf,f->hwcf", kernel, scale), beta + scale * (bias - mean)
-
-
-def fold_filter_by_filter(kernel, bias, gamma, beta, mean, variance, epsilon):
-    new_kernel, new_bias = kernel.copy(), bias.copy()
-    for f in range(len(bias)):
-        factor = gamma[f] / (variance[f] + epsilon) ** 0.5
-        new_kernel[..., f] *= factor
-        new_bias[f] = factor * bias[f] - factor * mean[f] + beta[f]
-    return new_kernel, new_bias
-
-
 fold_away = Exercise(
-    id="11.3",
+    id="11.4",
     title="Fold the normalisation into the convolution",
     minutes=10,
     statement="""In inference, mean and variance are fixed numbers. A convolution followed by a
-batch normalisation is then the same as **one** convolution with another kernel and another
-bias, which is how trained networks are made faster.
+batch normalisation is then the same as **one** convolution with another kernel and another bias.
 
 Write `fold(kernel, bias, gamma, beta, mean, variance, epsilon)`, which returns the two as
-`new_kernel, new_bias`, such that for all images
-a convolution with `new_kernel` and `new_bias` gives what the old convolution and the normalisation
-after it give together.
+`new_kernel, new_bias`: for all images, the convolution with the new kernel and the new bias equals
+the old convolution followed by the normalisation.
 
 `kernel` is a float32 array of shape (height, width, channels, filters), the next five are
 float32 arrays of shape (filters,), and `epsilon` is a number. For example, with gamma 1, beta
@@ -463,7 +786,7 @@ float32 arrays of shape (filters,), and `epsilon` is a number. For example, with
         Wrong(fold_bias_lost, "The old bias is lost"),
         Wrong(fold_mean_lost, "The moving mean is left out"),
     ),
-    right=(fold_by_tensorflow, fold_filter_by_filter),
+    right=(fold_by_filter, fold_by_tensorflow),
 )
 
-EXERCISES = (by_hand, two_modes, fold_away)
+EXERCISES = (each_image, repair_network, two_modes, fold_away)
