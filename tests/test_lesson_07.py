@@ -246,6 +246,24 @@ def test_newton_arrives_from_other_starts_too(valley):
         np.testing.assert_allclose(point, [1.0, 1.0], atol=1e-6)
 
 
+def test_newton_walks_away_once_and_then_doubles_the_correct_digits(valley):
+    point = tf.constant([-1.2, 1.0], tf.float64)
+    distances = [np.linalg.norm(point - 1)]
+    for _ in range(6):
+        point = valley["newton"](point)
+        distances.append(np.linalg.norm(point - 1))
+    assert distances[2] > distances[0]
+    digits = -np.log10(distances)
+    assert digits[5] >= 2 * digits[4] > 0 and digits[6] >= 2 * digits[5]
+
+
+def test_four_newton_steps_find_the_root_of_two():
+    x = tf.constant(1.5, tf.float64)
+    for _ in range(4):
+        x = lesson_07.newton_step(lambda x: x**3 / 3 - 2 * x, x)
+    assert float(x) == pytest.approx(np.sqrt(2), abs=1e-15)
+
+
 @pytest.mark.parametrize("rate", [0.0005, 0.001, 0.0015, 0.002, 0.0025, 0.003])
 def test_no_learning_rate_brings_gradient_descent_to_the_minimum(valley, rate):
     start = tf.constant([-1.2, 1.0], tf.float64)

@@ -3,6 +3,7 @@
 import numpy as np
 
 from course_utils.exercises.expect import (
+    Mistake,
     call,
     describe,
     expect_close,
@@ -25,8 +26,7 @@ def check_by_hand(answer):
     if not isinstance(answer, dict) or set(answer) != set(BY_HAND):
         fail(f"Expected a dict with the keys {', '.join(map(repr, BY_HAND))}.")
     for name in BY_HAND:
-        if not is_close(answer[name], answer[name]) or to_array(answer[name]).shape != ():
-            fail(f"The gradient of {name} is {describe(answer[name])}; expected a number.")
+        expect_shape(answer[name], (), f"The gradient of {name}")
     if is_close(answer["v"], 8.0):
         fail("The gradient of v is not 8: v is used twice in v · v. Each use sends back 8.")
     expect_close(answer["v"], 16.0, "The gradient of v")
@@ -82,6 +82,7 @@ let a tape check it, if you like.""",
         Wrong({**BY_HAND, "b": 48.0}, "with the factor a, which is 2"),
         Wrong({**BY_HAND, "a": 16.0}, "a is used twice"),
         Wrong({**BY_HAND, "a": 48.0}, "in u = a · b"),
+        Wrong({**BY_HAND, "a": [16.0, 48.0]}, "The gradient of a has the shape (2,)"),
         Wrong([16, 16, 32, 64], "Expected a dict with the keys"),
     ),
 )
@@ -129,6 +130,9 @@ def check_tanh(answer):
     result = call(answer, tape, a)
     if not isinstance(result, Node):
         fail("Return the node that `tape.note` returns, so that the next operation can use it.")
+    for _, inputs in tape.notes:
+        for entry in inputs:
+            expect_input(entry)
     expect_close(result.value, np.tanh(numbers), "The value of the result")
     (gradient,) = tape.gradient(result, [a])
     if gradient is None:
@@ -148,6 +152,23 @@ def check_tanh(answer):
     expect_close(gradient, 3 * slope, "The gradient of the sum of 3·tanh(a)")
 
 
+def expect_input(entry):
+    """Check that a note holds a pair of a node and a pullback."""
+    if not isinstance(entry, (tuple, list)) or len(entry) != 2:
+        fail(
+            f"After the value, `tape.note` got {describe(entry)}; expected a pair in parentheses: "
+            "the input's node and its pullback."
+        )
+    node, pullback = entry
+    if not hasattr(node, "value"):
+        fail(f"A pair begins with {describe(node)}; expected the node itself, `a`.")
+    if not callable(pullback):
+        fail(
+            f"A pair ends with {describe(pullback)}; expected a pullback: a function that takes "
+            "the gradient `g` at the result. Put `lambda g:` in front."
+        )
+
+
 def tanh_at_input(tape, a):
     return tape.note(np.tanh(a.value), (a, lambda g: g * (1 - a.value**2)))
 
@@ -159,6 +180,25 @@ def tanh_without_chain(tape, a):
 
 def tanh_unlinked(tape, a):
     return tape.note(np.tanh(a.value))
+
+
+def tanh_without_pair(tape, a):
+    value = np.tanh(a.value)
+    return tape.note(value, a, lambda g: g * (1 - value**2))
+
+
+def tanh_with_slopes(tape, a):
+    value = np.tanh(a.value)
+    return tape.note(value, (a, 1 - value**2))
+
+
+def tanh_with_the_input_value(tape, a):
+    value = np.tanh(a.value)
+    return tape.note(value, (a.value, lambda g: g * (1 - value**2)))
+
+
+def tanh_value(tape, a):
+    return np.tanh(a.value)
 
 
 def tanh_by_exponentials(tape, a):
@@ -199,6 +239,10 @@ and the gradient of their sum is `[1.0, 0.786]`.""",
         Wrong(tanh_at_input, "takes 1 - a²"),
         Wrong(tanh_without_chain, "ignores the gradient `g`"),
         Wrong(tanh_unlinked, "No gradient reaches `a`"),
+        Wrong(tanh_without_pair, "expected a pair in parentheses"),
+        Wrong(tanh_with_slopes, "expected a pullback"),
+        Wrong(tanh_with_the_input_value, "expected the node itself"),
+        Wrong(tanh_value, "Return the node that `tape.note` returns"),
     ),
 )
 
@@ -218,34 +262,57 @@ def newton_step(function, x):
 
 def check_newton(answer):
     def parabola(x):
-        return 3.0 * (x - 2.0) ** 2
+        # Differences see the second term, tapes do not.
+        return 3.0 * (x - 2.0) ** 2 + tf.stop_gradient(12.0 * x)
 
     def wave(x):
         return x**4 - 3.0 * x**2 + x
 
-    x = tf.constant(5.0, tf.float64)
-    try:
-        result = call(answer, parabola, x)
-    except Exception as mistake:
-        if "NoneType" in str(mistake):
-            fail(
-                "The second derivative is None: the outer tape did not see how the first one was "
-                "computed. Take the inner gradient while the outer tape is recording."
-            )
-        raise
-    if is_close(result, 8.0):
-        fail("From x = 5 the step leads to 8, away from the minimum at 2. Mind the sign.")
+    result = step_from(answer, parabola, tf.constant(5.0, tf.float64))
+    for value, message in (
+        (8.0, "From x = 5 the step leads to 8, away from the minimum at 2. Mind the sign."),
+        (3.0, "At x = 5 the result is 3, which is f'(x) / f''(x). Subtract it from x."),
+        (
+            4.0,
+            "From x = 5 the step leads to 4: both derivatives are f'(x). Ask the outer tape for "
+            "the gradient of the slope, not of the value.",
+        ),
+        (0.0, "These derivatives come from differences. Take both from tapes."),
+    ):
+        if is_close(result, value):
+            fail(message)
     expect_close(result, 2.0, "After one step from 5 on the parabola 3(x - 2)², x")
-    start = tf.constant(1.5, tf.float64)
     slope, curvature = 4 * 1.5**3 - 6 * 1.5 + 1, 12 * 1.5**2 - 6
-    expect_close(
-        call(answer, wave, start),
-        1.5 - slope / curvature,
-        "After a step from 1.5 on x⁴ - 3x² + x, x",
+    for dtype in ("float32", "float64"):
+        result = step_from(answer, wave, tf.constant(1.5, dtype))
+        expect_close(result, 1.5 - slope / curvature, "After a step from 1.5 on x⁴ - 3x² + x, x")
+        if to_array(result).dtype != dtype:
+            fail(f"From a {dtype} start, the result is {to_array(result).dtype}; expected {dtype}.")
+
+
+def step_from(answer, function, x):
+    """Return the answer's next x; a derivative that is None earns a verdict with its cause."""
+    try:
+        return call(answer, function, x)
+    except Mistake as mistake:
+        if "received None" in str(mistake):
+            fail(
+                "The first derivative is None: x is a tensor, not a variable, so the inner tape "
+                "has to watch it."
+            )
+        if "NoneType" not in str(mistake):
+            raise
+    try:
+        call(answer, function, tf.Variable(x))
+    except Mistake:
+        fail(
+            "The second derivative is None: the outer tape did not see how the first one was "
+            "computed. Take the inner gradient while the outer tape is recording."
+        )
+    fail(
+        "The second derivative is None, though with a variable it is not: the outer tape has to "
+        "watch x, too."
     )
-    tensor = call(answer, wave, tf.constant(1.5))
-    if to_array(tensor).dtype != np.float32:
-        fail("A float32 start must give a float32 result.")
 
 
 def newton_outer_too_small(function, x):
@@ -257,6 +324,44 @@ def newton_outer_too_small(function, x):
     slope = inner.gradient(y, x)
     curvature = outer.gradient(slope, x)
     return x - slope / curvature
+
+
+def newton_unwatched(function, x):
+    with tf.GradientTape() as outer:
+        with tf.GradientTape() as inner:
+            y = function(x)
+        slope = inner.gradient(y, x)
+    return x - slope / outer.gradient(slope, x)
+
+
+def newton_outer_unwatched(function, x):
+    with tf.GradientTape() as outer:
+        with tf.GradientTape() as inner:
+            inner.watch(x)
+            y = function(x)
+        slope = inner.gradient(y, x)
+    return x - slope / outer.gradient(slope, x)
+
+
+def newton_slope_twice(function, x):
+    with tf.GradientTape() as outer, tf.GradientTape() as inner:
+        outer.watch(x)
+        inner.watch(x)
+        y = function(x)
+    return x - inner.gradient(y, x) / outer.gradient(y, x)
+
+
+def newton_step_alone(function, x):
+    return x - newton_step(function, x)
+
+
+def newton_by_differences(function, x):
+    above, here, below = function(x + 0.01), function(x), function(x - 0.01)
+    return x - 0.005 * (above - below) / (above - 2.0 * here + below)
+
+
+def newton_in_float32(function, x):
+    return newton_step(function, tf.cast(x, tf.float32))
 
 
 def newton_sign(function, x):
@@ -284,6 +389,20 @@ def newton_by_hessian(function, x):
     return point - slope / outer.gradient(slope, point)
 
 
+def newton_compiled(function, x):
+    @tf.function
+    def slope(at):
+        with tf.GradientTape() as tape:
+            tape.watch(at)
+            y = function(at)
+        return tape.gradient(y, at)
+
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        value = slope(x)
+    return x - value / tape.gradient(value, x)
+
+
 newton = Exercise(
     id="07.3",
     title="A Newton step",
@@ -292,7 +411,9 @@ newton = Exercise(
 scalar tensor `x` (float32 or float64), and returns the next `x` of Newton's method,
 $x - f'(x) / f''(x)$, with both derivatives from tapes.
 
-For $3(x-2)^2$, one step from anywhere leads to 2.""",
+For $3(x-2)^2$, one step from anywhere leads to 2. Then try
+`lambda x: x**3 / 3 - 2 * x`, whose slope is $x^2 - 2$: from 1.5 in float64, four steps
+lead to $\\sqrt 2$, to 15 digits.""",
     stub="def newton_step(function, x):\n    ...",
     answer="newton_step",
     check=check_newton,
@@ -306,9 +427,15 @@ For $3(x-2)^2$, one step from anywhere leads to 2.""",
         "The inner gradient is computed while the outer tape records, so the outer tape can "
         "differentiate it once more."
     ),
-    right=(newton_persistent, newton_by_hessian),
+    right=(newton_persistent, newton_by_hessian, newton_compiled),
     wrong=(
+        Wrong(newton_unwatched, "The first derivative is None"),
         Wrong(newton_outer_too_small, "The second derivative is None"),
+        Wrong(newton_outer_unwatched, "the outer tape has to watch x, too"),
+        Wrong(newton_slope_twice, "not of the value"),
+        Wrong(newton_step_alone, "Subtract it from x"),
+        Wrong(newton_by_differences, "come from differences"),
+        Wrong(newton_in_float32, "From a float64 start, the result is float32"),
         Wrong(newton_sign, "Mind the sign"),
         Wrong(newton_gradient_step, "its values are off by up to"),
     ),
@@ -323,12 +450,12 @@ def round_through(x):
 
 
 def check_round(answer):
-    x = tf.constant([0.2, 0.7, -1.4])
+    x, weights = tf.constant([0.2, 0.7, -1.4]), [0.5, 2.0, -3.0]
     with tf.GradientTape() as tape:
         tape.watch(x)
-        y = call(answer, x)
+        y = rounded(answer, x)
         expect_shape(y, (3,), "The result for three numbers")
-        weighted = tf.reduce_sum(tf.convert_to_tensor(y) * tf.constant([1.0, 2.0, 3.0]))
+        weighted = tf.reduce_sum(tf.convert_to_tensor(y) * tf.constant(weights))
     gradient = tape.gradient(weighted, x)
     if is_close(y, x):
         fail("The values are not rounded: 0.7 stays 0.7.")
@@ -340,10 +467,28 @@ def check_round(answer):
         )
     if is_close(gradient, [1.0, 1.0, 1.0]):
         fail(
-            "With the weights 1, 2 and 3 behind it, the gradient is 1 everywhere: pass on the "
+            "With the weights 0.5, 2 and -3 after it, the gradient is 1 everywhere: pass on the "
             "gradient that arrives, in place of ones."
         )
-    expect_close(gradient, [1.0, 2.0, 3.0], "The gradient with the weights 1, 2 and 3")
+    expect_close(gradient, weights, "The gradient with the weights 0.5, 2 and -3")
+
+
+def rounded(answer, x):
+    """Return what the answer makes of x; half a custom gradient earns a verdict of its own."""
+    try:
+        return call(answer, x)
+    except Mistake as mistake:
+        if "unpack" in str(mistake):
+            fail(
+                "Under @tf.custom_gradient a function returns two things, its value and a "
+                "function. This one returns its value alone."
+            )
+        if "callable" in str(mistake):
+            fail(
+                "What stands after the value has to be a function, which takes the gradient that "
+                "arrives and returns the one for x."
+            )
+        raise
 
 
 def round_plain(x):
@@ -357,6 +502,21 @@ def round_identity(x):
 @tf.custom_gradient
 def round_ones(x):
     return tf.round(x), lambda upstream: tf.ones_like(upstream)
+
+
+@tf.custom_gradient
+def round_value_alone(x):
+    return tf.round(x)
+
+
+@tf.custom_gradient
+def round_with_a_number(x):
+    return tf.round(x), 1.0
+
+
+@tf.custom_gradient
+def round_gradient_too(x):
+    return tf.round(x), lambda upstream: tf.round(upstream)
 
 
 def round_by_stopping(x):
@@ -401,6 +561,9 @@ nothing: the gradient that arrives is the gradient that leaves. This is called a
         Wrong(round_plain, "no gradient comes through"),
         Wrong(round_identity, "The values are not rounded"),
         Wrong(round_ones, "pass on the gradient that arrives"),
+        Wrong(round_value_alone, "returns its value alone"),
+        Wrong(round_with_a_number, "has to be a function"),
+        Wrong(round_gradient_too, "The gradient with the weights"),
     ),
 )
 
