@@ -51,6 +51,13 @@ HEADLINES_FILE = DataFile(
     sha256="5b89837b0582f70205c9bd69fef0eb6a09c8a4c56a8ff500b2b8ce2d94e666a1",
     script="tools.data.build_headlines",
 )
+RESULTS_17_FILE = DataFile(
+    name="results_17.json",
+    size=33_671,
+    sha256="e29c78c2b1c1747262b5de01307418978e9620ac084ad4cbbef8a1f2386fd5f7",
+    script="tools.seeds.lesson_17",
+    measured=True,
+)
 RESULTS_18_FILE = DataFile(
     name="results_18.json",
     size=5_193,
@@ -78,7 +85,15 @@ POSTS_FILE = DataFile(
     sha256="5f52ca06dfa84d0361f2fd6e69b36734f1bcfa1a977f37ebad69ee6f92097c29",
     script="tools.data.build_posts",
 )
-FILES = (DIGITS_FILE, HEADLINES_FILE, POSTS_FILE, RESULTS_18_FILE, RESULTS_27_FILE, RESULTS_28_FILE)
+FILES = (
+    DIGITS_FILE,
+    HEADLINES_FILE,
+    POSTS_FILE,
+    RESULTS_17_FILE,
+    RESULTS_18_FILE,
+    RESULTS_27_FILE,
+    RESULTS_28_FILE,
+)
 
 TRAINING_HEADLINES = 6_000  # the first rows of the file; the other 2,000 are for testing
 TRAINING_AUTHORS = 60  # of the posts, numbers 0 to 59; the others are for testing
@@ -304,6 +319,7 @@ def describe_files() -> list[FileReport]:
     mnist_5k.npz True
     headlines.csv True
     posts.csv True
+    results_17.json True
     results_18.json True
     results_27.json True
     results_28.json True

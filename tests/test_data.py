@@ -202,7 +202,7 @@ def test_stored_runs_are_restored_but_not_remade(tmp_path):
 
 @pytest.mark.parametrize("lesson", ["00", "99", 18, None, ["18"]])
 def test_results_of_a_lesson_without_runs_are_refused(lesson):
-    with pytest.raises(ValueError, match=r"lesson: expected one of \"18\""):
+    with pytest.raises(ValueError, match=r"lesson: expected one of \"17\""):
         data.load_results(lesson)
 
 
