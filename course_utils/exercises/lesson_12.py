@@ -1,5 +1,6 @@
 """Exercises of lesson 12, Sequential and Functional."""
 
+import functools
 from collections import Counter
 
 import numpy as np
@@ -74,32 +75,48 @@ def build_by_calls():
     return keras.Model(inputs, layers.Dense(5)(x))
 
 
+@without_warnings
 def check_by_calls(answer):
     model = call(answer)
     expect_model(model, "What it returns")
     if isinstance(model, keras.Sequential):
         fail("It returns a list of layers. Call each layer, and make the model with keras.Model.")
-    if model.inputs[0].shape != (None, 20) or len(model.inputs) != 1:
-        fail(f"It reads {model.inputs[0].shape}; expected (None, 20).")
-    kinds = [type(layer).__name__ for layer in model.layers]
-    kinds.remove("InputLayer")
+    if [tuple(tensor.shape) for tensor in model.inputs] != [(None, 20)]:
+        fail(f"It reads {[tuple(tensor.shape) for tensor in model.inputs]}; expected (None, 20).")
+    own = [layer for layer in model.layers if not isinstance(layer, layers.InputLayer)]
+    kinds = [type(layer).__name__ for layer in own]
+    if any(isinstance(layer, keras.Model) for layer in own):
+        fail("It calls a whole model in one step. Call each layer by itself, on a placeholder.")
     if "BatchNormalization" not in kinds:
         fail("The normalisation is not in the graph. Is what it returns used by the next layer?")
     if kinds != ["Dense", "BatchNormalization", "Dense"]:
         fail(f"Its layers are {', '.join(kinds)}; expected Dense, BatchNormalization, Dense.")
-    first, _, last = (layer for layer in model.layers if type(layer).__name__ != "InputLayer")
+    first, _, last = own
     if (first.units, last.units) != (12, 5):
         fail(f"The dense layers have {first.units} and {last.units} units; expected 12 and 5.")
-    for layer, expected in ((first, "tanh"), (last, "linear")):
-        if layer.activation.__name__ != expected:
-            fail(
-                f"The layer of {layer.units} units has the activation "
-                f"{layer.activation.__name__!r}; in the list it is {expected!r}."
-            )
-    if list(model.output.shape) != [None, 5]:
-        fail(f"It answers with {model.output.shape}; expected (None, 5).")
+    if len(model.outputs) != 1:
+        fail(f"It has {len(model.outputs)} outputs; expected one, that of the last layer.")
+    values = np.linspace(-3, 3, 20, dtype=np.float32).reshape(1, 20)
+    for layer, name, expected in ((first, "tanh", np.tanh(values)), (last, "linear", values)):
+        where = f"The layer of {layer.units} units has"
+        if not layer.use_bias:
+            fail(f"{where} no bias; in the list it has one.")
+        if not is_close(layer.activation(tf.constant(values)), expected):
+            fail(f"{where} another activation; in the list it is {name!r}.")
     if call(answer) is model:
         fail("It returns the same model each time; a builder makes a new one.")
+    right = build_by_calls()
+    if shapes_of(model) != shapes_of(right):
+        fail("The normalisation has other weights than in the list. Give it no options.")
+    rng = np.random.default_rng(1)
+    right.set_weights([rng.uniform(0.1, 1, size=shape) for shape in shapes_of(right)])
+    model.set_weights(right.get_weights())
+    rows = random_batch((None, 20))
+    answers = run(model, rows)
+    if isinstance(answers, dict):
+        fail("The model answers with a dict. Give keras.Model the last placeholder as it is.")
+    if not is_close(as_list(answers)[0], right(rows)):
+        fail("With equal weights it answers otherwise than the list. Compare the normalisation.")
 
 
 def calls_as_list():
@@ -138,7 +155,47 @@ def calls_end_too_early():
     return keras.Model(inputs, layers.BatchNormalization()(x))
 
 
-def calls_with_batch_size():
+def calls_the_list():
+    inputs = keras.Input((20,))
+    return keras.Model(inputs, calls_as_list()(inputs))
+
+
+def calls_without_bias():
+    inputs = keras.Input((20,))
+    x = layers.Dense(12, activation="tanh", use_bias=False)(inputs)
+    return keras.Model(inputs, layers.Dense(5)(layers.BatchNormalization()(x)))
+
+
+def calls_with_two_ends():
+    model = build_by_calls()
+    return keras.Model(model.input, [model.output, model.layers[1].output])
+
+
+def calls_with_norm(**options):
+    inputs = keras.Input((20,))
+    x = layers.Dense(12, activation="tanh")(inputs)
+    return keras.Model(inputs, layers.Dense(5)(layers.BatchNormalization(**options)(x)))
+
+
+def calls_without_scale():
+    return calls_with_norm(scale=False)
+
+
+def calls_with_epsilon():
+    return calls_with_norm(epsilon=0.1)
+
+
+def calls_in_a_dict():
+    model = build_by_calls()
+    return keras.Model(model.input, {"answer": model.output})
+
+
+@functools.cache
+def calls_one_model():
+    return build_by_calls()
+
+
+def calls_with_another_axis():
     inputs = keras.Input((20, 1))
     x = layers.BatchNormalization()(layers.Dense(12, activation="tanh")(inputs))
     return keras.Model(inputs, layers.Dense(5)(x))
@@ -146,7 +203,7 @@ def calls_with_batch_size():
 
 def calls_in_one_line():
     inputs = keras.Input(shape=(20,), name="row")
-    hidden = layers.Dense(units=12, activation=keras.activations.tanh)
+    hidden = layers.Dense(units=12, activation=layers.Activation("tanh"))
     answer = layers.Dense(5, name="answer")(layers.BatchNormalization(name="norm")(hidden(inputs)))
     return keras.Model(inputs=inputs, outputs=answer, name="called")
 
@@ -155,7 +212,7 @@ def calls_in_a_loop():
     x = inputs = keras.Input((20,))
     for layer in (layers.Dense(12, "tanh"), layers.BatchNormalization(), layers.Dense(5, "linear")):
         x = layer(x)
-    return keras.Model([inputs], x)
+    return keras.Model([inputs], [x])
 
 
 by_calls = Exercise(
@@ -190,7 +247,14 @@ written as a graph: call each layer on a placeholder.""",
         Wrong(calls_last_activated, "in the list it is 'linear'"),
         Wrong(calls_end, "is a placeholder, not a model"),
         Wrong(calls_end_too_early, "expected Dense, BatchNormalization, Dense"),
-        Wrong(calls_with_batch_size, "expected (None, 20)"),
+        Wrong(calls_the_list, "It calls a whole model in one step"),
+        Wrong(calls_without_bias, "has no bias"),
+        Wrong(calls_with_two_ends, "It has 2 outputs"),
+        Wrong(calls_without_scale, "The normalisation has other weights"),
+        Wrong(calls_with_epsilon, "With equal weights it answers otherwise"),
+        Wrong(calls_in_a_dict, "The model answers with a dict"),
+        Wrong(calls_one_model, "It returns the same model each time"),
+        Wrong(calls_with_another_axis, "expected (None, 20)"),
     ),
     right=(calls_in_one_line, calls_in_a_loop),
 )
@@ -402,6 +466,21 @@ def two_paths_with_plus():
     return keras.Model([image], [layers.Dense(10)(pool)])
 
 
+def two_paths_of_parts():
+    """Branches that are small models, and an activation of its own."""
+    image = keras.Input(shape=(28, 28, 1), name="image")
+
+    def conv(filters, size):
+        return layers.Conv2D(filters=filters, kernel_size=(size, size), padding="SAME")
+
+    left = keras.Sequential([conv(8, 3), layers.ReLU()])
+    right = keras.Sequential([conv(4, 5), layers.Activation("relu")])
+    join = layers.Concatenate(axis=-1)([left(image), right(image)])
+    added = layers.add([join, keras.ops.relu(conv(12, 3)(join))])
+    pooled = layers.GlobalAveragePooling2D()(added)
+    return keras.Model(inputs=image, outputs=[layers.Dense(units=10, activation="linear")(pooled)])
+
+
 from_drawing = Exercise(
     id="12.2",
     title="From a drawing to a model",
@@ -444,7 +523,7 @@ drawing with this one.""",
         Wrong(two_paths_softmax, "The last layer has a softmax"),
         Wrong(two_paths_no_relu, "The convolution before the addition has no ReLU"),
     ),
-    right=(two_paths_with_plus,),
+    right=(two_paths_with_plus, two_paths_of_parts),
 )
 
 # ---------------------------------------------------------------- 12.3
