@@ -25,7 +25,7 @@ from keras import layers  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[1]
 CELLS = ("two_eyes", "digits", "train_images", "as_list", "build_mlp", "mlp", "gap")
-CELLS += ("skipping", "build_cnn", "cnn")
+CELLS += ("cross_entropy", "skipping", "build_cnn", "cnn")
 
 
 @pytest.fixture(scope="module")
@@ -98,6 +98,19 @@ lesson_code("12", "digits", "as_list", "build_mlp", "mlp", "without_dot")
     assert "You must install graphviz" in said[0][0]
     assert said[0][1] == "boxes: 4   arrows: 3"
     assert [path.name for path in tmp_path.iterdir()] == ["bin"], "the lesson left a file"
+
+
+def test_a_list_has_outputs_and_no_output_also_when_loaded(lesson, tmp_path):
+    model = keras.models.clone_model(lesson["as_list"])
+    model.compile("sgd", "mse")
+    model.fit(lesson["digits"], np.zeros((10, 10)), verbose=0)
+    model.save(tmp_path / "list.keras")
+    loaded = keras.models.load_model(tmp_path / "list.keras")
+    for one in (model, loaded):
+        with pytest.raises(AttributeError, match="has never been called"):
+            _ = one.output
+        assert one.outputs[0].shape == one.layers[-1].output.shape == (None, 10)
+    np.testing.assert_allclose(loaded(lesson["digits"]), model(lesson["digits"]), rtol=1e-5)
 
 
 # ---------------------------------------------------------------- exercises

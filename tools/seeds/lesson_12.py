@@ -17,6 +17,7 @@ CELLS = (
     "build_mlp",
     "mlp",
     "gap",
+    "cross_entropy",
     "both",
     "answers",
     "digit",
