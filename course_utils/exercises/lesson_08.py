@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 
 from course_utils.exercises.expect import (
+    Mistake,
     NotAttempted,
     call,
     describe,
@@ -31,7 +32,10 @@ def count_parameters(sizes):
 
 def check_count_parameters(answer):
     for sizes in ([784, 512, 10], [784, 10], [5, 4, 3, 2]):
-        got = to_array(call(answer, list(sizes)), "What it returns")
+        try:
+            got = to_array(call(answer, list(sizes)), "What it returns")
+        except Mistake as mistake:
+            fail(f"For the sizes {sizes}: {mistake}")
         what = f"For the sizes {sizes} the answer {describe(got.item()) if got.size == 1 else got}"
         if got.size != 1:
             fail(f"Expected one whole number, got an array of shape {got.shape}.")
@@ -39,7 +43,11 @@ def check_count_parameters(answer):
         truth = sum(before * after + after for before, after in pairs)
         if is_close(got.reshape(()), truth, tolerance=1e-9):
             continue
+        before, after = pairs[0]
         mistakes = {
+            before * after + after: (
+                "counts the first layer alone. Is the `return` inside the loop?"
+            ),
             sum(before * after for before, after in pairs): (
                 "counts the matrices and leaves out the biases: each layer adds one number to each "
                 "of its outputs."
@@ -57,7 +65,7 @@ def check_count_parameters(answer):
             ),
             sum(sizes): "adds the sizes up. How many numbers does a matrix of two sizes hold?",
         }
-        fail(f"{what} {mistakes.get(int(got.item()), f'is not right; expected {truth}.')}")
+        fail(f"{what} {mistakes.get(got.item(), f'is not right; expected {truth}.')}")
 
 
 def count_by_comprehension(sizes):
@@ -80,6 +88,16 @@ def count_bias_of_inputs(sizes):
 
 def count_bias_for_all(sizes):
     return count_without_bias(sizes) + sum(sizes)
+
+
+def count_first_layer(sizes):
+    for before, after in itertools.pairwise(sizes):
+        return before * after + after
+
+
+def count_three_sizes(sizes):
+    first, second, third = sizes
+    return first * second + second + second * third + third
 
 
 def count_one_bias_a_layer(sizes):
@@ -116,6 +134,8 @@ For example, `count_parameters([3, 2])` is 8: one layer from three inputs to two
         Wrong(count_bias_for_all, "gives a bias to the inputs as well"),
         Wrong(count_one_bias_a_layer, "counts one bias a layer"),
         Wrong(sum, "adds the sizes up"),
+        Wrong(count_first_layer, "the first layer alone"),
+        Wrong(count_three_sizes, "For the sizes [784, 10]: "),
     ),
 )
 
@@ -173,7 +193,10 @@ def check_read_digits(answer):
         hidden = len(sizes) - 2
         layers = f"With {hidden} hidden layer{'' if hidden == 1 else 's'}"
         before = images.copy()
-        result = call(answer, [array.copy() for array in weights], images)
+        try:
+            result = call(answer, [array.copy() for array in weights], images)
+        except Mistake as mistake:
+            fail(f"{layers}: {mistake}")
         if type(result).__module__.startswith(("tensorflow", "keras")):
             fail(f"It returns {describe(result)}: TensorFlow has computed it. Use NumPy alone.")
         read = to_array(result, "What it returns")
@@ -191,9 +214,15 @@ def check_read_digits(answer):
         if not np.array_equal(images, before):
             fail("The pictures that came in have changed. They belong to the caller.")
         activations = [relu] * hidden + [same]
+        logits = read_by_layers(weights, images, activations)
+        if is_close(read, logits.max(axis=1)):
+            fail("It returns the largest logit. The digit is the position of the largest.")
         mistakes = {
             "the pixels go in from 0 to 255; the network has learned from 0 to 1.": (
                 read_by_layers(weights, images, activations, scale=1.0)
+            ),
+            "the pixels become whole numbers, 0 or 1. Divide by `/`, not by `//`.": (
+                read_by_layers(weights, images // 255, activations, scale=1.0)
             ),
             "the biases are left out.": read_by_layers(weights, images, activations, bias=0.0),
             "the last layer has a ReLU. It turns all negative logits into 0.": (
@@ -209,11 +238,11 @@ def check_read_digits(answer):
                 read_by_layers(weights, images, activations[:2])
             ),
         }
-        right = np.argmax(read_by_layers(weights, images, activations), axis=1)
+        right = np.argmax(logits, axis=1)
         if np.array_equal(read, right):
             continue
-        for mistake, logits in mistakes.items():
-            if np.array_equal(read, np.argmax(logits, axis=1)):
+        for mistake, its_logits in mistakes.items():
+            if np.array_equal(read, np.argmax(its_logits, axis=1)):
                 fail(f"{layers}: {mistake}")
         count = int(np.sum(read == right))
         fail(f"{layers}, {count} of {len(images)} pictures are read as the network reads them.")
@@ -284,6 +313,19 @@ def read_along_columns(weights, images):
     return read_logits(weights, images).argmax(axis=0)
 
 
+def read_largest(weights, images):
+    return read_logits(weights, images).max(axis=1)
+
+
+def read_whole_numbers(weights, images):
+    return read_digits(weights, images // 255 * 255)
+
+
+def read_four_arrays(weights, images):
+    W1, b1, W2, b2 = weights
+    return np.argmax(np.maximum(images.reshape(-1, 784) / 255 @ W1 + b1, 0) @ W2 + b2, axis=1)
+
+
 def read_by_tensorflow(weights, images):
     return tf.argmax(read_logits(weights, images), axis=1)
 
@@ -332,6 +374,9 @@ how many Keras reads:
         Wrong(read_two_layers, "only the first two layers"),
         Wrong(read_one_relu, "only the first layer has a ReLU"),
         Wrong(read_logits, "The digit is the position of the largest"),
+        Wrong(read_largest, "returns the largest logit"),
+        Wrong(read_whole_numbers, "the pixels become whole numbers"),
+        Wrong(read_four_arrays, "With 2 hidden layers: "),
         Wrong(read_along_columns, "along the wrong axis"),
         Wrong(read_by_tensorflow, "Use NumPy alone"),
     ),
@@ -561,6 +606,8 @@ def run_dropout(layer, inputs, training):
     try:
         return call(layer, inputs, training)
     except NotAttempted:
+        if layer(inputs, not training) is not None:
+            fail(f"With training={training} it returns nothing. Both modes need a `return`.")
         raise NotAttempted(
             "An object of NaiveDropout returns nothing when it is called. Complete `__call__`."
         ) from None
@@ -668,6 +715,12 @@ class DropoutNever(NaiveDropout):
         return inputs
 
 
+class DropoutOneReturn(NaiveDropout):
+    def __call__(self, inputs, training):
+        if training:
+            return super().__call__(inputs, training)
+
+
 class DropoutKeepsRate(NaiveDropout):
     def __init__(self, rate):
         self.rate = 1 - rate
@@ -761,6 +814,7 @@ the outputs in training are 0, and all others are 1.25.""",
         Wrong(DropoutNoRescale, "is not rescaled"),
         Wrong(DropoutAlways, "At inference numbers are dropped too"),
         Wrong(DropoutNever, "In training no number became 0"),
+        Wrong(DropoutOneReturn, "With training=False it returns nothing"),
         Wrong(DropoutKeepsRate, "not the one that is kept"),
         Wrong(DropoutShrinks, "should it shrink or grow"),
         Wrong(DropoutByRate, "is divided by the rate"),

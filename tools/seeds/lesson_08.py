@@ -14,7 +14,7 @@ from tools.seeds.runs import repeat_cells
 CELLS = (
     *("validation", "model", "NaiveDense", "NaiveSequential", "new_network", "cross_entropy"),
     *("BatchGenerator", "one_training_step", "losses", "accuracy", "history", "test_accuracy"),
-    *("twin", "largest_gap", "ours", "counts", "order"),
+    *("small_batches", "twin", "largest_gap", "ours", "counts", "order"),
 )
 
 
@@ -24,6 +24,7 @@ def row(lesson: dict[str, Any]) -> dict[str, str]:
     return {
         "Keras, 3 epochs": f"{lesson['accuracy_by_keras']:.3f}",
         "own, 3 epochs": f"{history['val_accuracy'][2]:.3f}",
+        "own, batches of 32": f"{lesson['small_batches']['val_accuracy'][-1]:.3f}",
         "own, 10 epochs": f"{history['val_accuracy'][-1]:.3f}",
         "test": f"{lesson['test_accuracy']:.3f}",
     }
