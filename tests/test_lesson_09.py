@@ -68,6 +68,18 @@ def test_the_default_of_dense_is_glorots_range(sizes):
     assert not layer.get_weights()[1].any()
 
 
+def test_a_step_of_the_last_kernel_moves_logits_by_the_sum_of_squares(lesson):
+    for start in ("published", "centred"):
+        network = lesson["new_network"](lesson[start])
+        image, label = lesson["train_images"][:1], lesson["train_labels"][:1]
+        answers, before = network.layers[0](image), network(image).numpy()
+        error = tf.nn.softmax(before) - tf.one_hot(label, 10)
+        gradient = lesson["gradients_of"](network, image, label)[2]
+        network.layers[1].kernel.assign_sub(0.01 * gradient)
+        moved = -0.01 * tf.reduce_sum(answers**2) * error
+        np.testing.assert_allclose(network(image) - before, moved, rtol=1e-3, atol=1e-3)
+
+
 def test_twins_stay_twins_under_every_rule(lesson):
     for rule in (keras.optimizers.SGD(0.1, momentum=0.9), keras.optimizers.Adam(0.01)):
         network = lesson["new_network"](keras.initializers.Constant(0.01))

@@ -78,6 +78,8 @@ def check_centre(answer):
                 f"The mean is taken along axis {axis} only, so each {('column', 'row')[axis]} is "
                 "centred by itself. Take one mean over all numbers of a kernel."
             )
+    if is_close(first, before[0] - before[0].mean()) and np.array_equal(second, before[2]):
+        fail("Only the first kernel has moved. Is the `return` inside the loop?")
     for place in (0, 2):
         kernel = before[place]
         scaled = (after[place] - after[place].mean()) / after[place].std()
@@ -133,6 +135,13 @@ def centre_together(network):
     for variable in network.trainable_variables[::2]:
         variable.assign(variable - mean)
     return network
+
+
+def centre_first(network):
+    for variable in network.trainable_variables:
+        if len(variable.shape) == 2:
+            variable.assign(variable - tf.reduce_mean(variable))
+            return network
 
 
 def centre_biases_too(network):
@@ -197,6 +206,7 @@ When it is right, train the network that it has changed:
         Wrong(centre_by_constant, "It subtracts 0.05"),
         Wrong(centre_columns, "each column is centred by itself"),
         Wrong(centre_together, "one mean from both kernels"),
+        Wrong(centre_first, "Only the first kernel has moved"),
         Wrong(centre_biases_too, "A bias has changed, too"),
         Wrong(centre_and_scale, "another width now"),
         Wrong(centre_returns_nothing, "nothing comes back"),
@@ -223,24 +233,24 @@ class MyMomentum:
 
 
 RATE, KEPT = 0.1, 0.5
-FIRST = (np.array([1.0, -2.0], "float32"), np.array([4.0, 0.5], "float32"))
-SECOND = (np.array([3.0, 1.0], "float32"), np.array([-1.0, 2.0], "float32"))
+FIRST = np.array([[1.0, -2.0], [4.0, 0.5], [-3.0, 2.5]], "float32")  # for three weights
+SECOND = np.array([[3.0, 1.0], [-1.0, 2.0], [0.5, -4.0]], "float32")
 
 
 def momentum_step(optimizer, gradients, weights):
     """Call the learner's object and return by how much each weight moved."""
     before = [weight.numpy() for weight in weights]
 
-    def step():
+    def apply():
         optimizer.apply([tf.constant(gradient) for gradient in gradients], weights)
         return True
 
-    call(step)
-    return [weight.numpy() - old for weight, old in zip(weights, before, strict=True)]
+    call(apply)
+    return np.array([weight.numpy() - old for weight, old in zip(weights, before, strict=True)])
 
 
 def new_weights():
-    return [tf.Variable([1.0, 2.0]), tf.Variable([3.0, -4.0])]
+    return [tf.Variable([1.0, 2.0]), tf.Variable([3.0, -4.0]), tf.Variable([0.5, 6.0])]
 
 
 def check_momentum(answer):
@@ -248,18 +258,22 @@ def check_momentum(answer):
     if not callable(getattr(optimizer, "apply", None)):
         fail("Its objects have no method `apply`. Give the class one.")
     weights = new_weights()
+    plain, alone = -RATE * FIRST, -RATE * SECOND
     moved = momentum_step(optimizer, FIRST, weights)
     if not np.any(moved):
         if not getattr(optimizer, "__dict__", None):
             raise NotAttempted("An object of MyMomentum changes no weight. Complete both methods.")
+        if is_close(momentum_step(optimizer, SECOND, weights), plain):
+            fail("A weight moves by its old velocity. Compute the new one first, then move by it.")
         fail("After a step the weights are where they were. Change them in place: `assign_add`.")
-    plain = [-RATE * gradient for gradient in FIRST]
-    if is_close(moved, [-step for step in plain]):
+    if is_close(moved, -FIRST):
+        fail("The first step is the gradient itself. Where does the learning rate come in?")
+    if is_close(moved, -plain):
         fail(
             "The first step goes along the gradient, which leads uphill. The velocity points "
             "against the gradient: look at the signs."
         )
-    if is_close(moved, [(1 - KEPT) * step for step in plain]):
+    if is_close(moved, (1 - KEPT) * plain):
         fail(
             "The first step is too short: the gradient comes in by (1 - momentum). That is a "
             "running mean; here the gradient comes in whole, times the learning rate."
@@ -269,23 +283,21 @@ def check_momentum(answer):
             "The second weight moved with the velocity of the first. Each weight has a velocity "
             "of its own."
         )
-    expect_close(np.array(moved), np.array(plain), "The first step")
+    expect_close(moved, plain, "The first step")
     moved = momentum_step(optimizer, SECOND, weights)
-    alone = [-RATE * gradient for gradient in SECOND]
     if is_close(moved, alone):
         fail(
             "The second step is as if there had been no first one: the velocity is lost between "
             "the steps. Where can an object keep what it needs again?"
         )
-    if is_close(moved, [new - KEPT * old for new, old in zip(alone, plain, strict=True)]):
+    if is_close(moved, alone - KEPT * plain):
         fail("In the second step the old velocity is subtracted; it should be added.")
-    if is_close(moved, [new + old for new, old in zip(alone, plain, strict=True)]):
+    if is_close(moved, alone + plain):
         fail("In the second step the old velocity is there in full: multiply it by `momentum`.")
-    velocities = [KEPT * old + new for new, old in zip(alone, plain, strict=True)]
-    expect_close(np.array(moved), np.array(velocities), "The second step")
+    velocities = KEPT * plain + alone
+    expect_close(moved, velocities, "The second step")
     moved = momentum_step(optimizer, FIRST, weights)
-    expected = [KEPT * old + step for step, old in zip(plain, velocities, strict=True)]
-    expect_close(np.array(moved), np.array(expected), "The third step")
+    expect_close(moved, KEPT * velocities + plain, "The third step")
     moved = momentum_step(call(answer, RATE, KEPT), FIRST, new_weights())
     if not is_close(moved, plain):
         fail(
@@ -373,10 +385,30 @@ class MomentumElsewhere(MyMomentum):
 
 class MomentumNotInPlace(MyMomentum):
     def apply(self, gradients, weights):
-        self.velocities = [0.0, 0.0]
+        self.velocities = [0.0] * len(weights)
         for i, (gradient, weight) in enumerate(zip(gradients, weights, strict=True)):
             self.velocities[i] = self.momentum * self.velocities[i] - self.learning_rate * gradient
             weight = weight + self.velocities[i]
+
+
+class MomentumLate(MyMomentum):
+    def apply(self, gradients, weights):
+        if self.velocities is None:
+            self.velocities = [tf.zeros_like(weight) for weight in weights]
+        for i, (gradient, weight) in enumerate(zip(gradients, weights, strict=True)):
+            weight.assign_add(self.velocities[i])
+            self.velocities[i] = self.momentum * self.velocities[i] - self.learning_rate * gradient
+
+
+class MomentumWithoutRate(MyMomentum):
+    def __init__(self, learning_rate, momentum):
+        super().__init__(1.0, momentum)
+
+
+class MomentumForTwo(MyMomentum):
+    def __init__(self, learning_rate, momentum):
+        super().__init__(learning_rate, momentum)
+        self.velocities = [0.0, 0.0]
 
 
 class MomentumCalled(MyMomentum):
@@ -434,6 +466,9 @@ When it is right, put it beside Keras':
         Wrong(MomentumBackwards, "the old velocity is subtracted"),
         Wrong(MomentumElsewhere, "it sees the velocities of the first"),
         Wrong(MomentumNotInPlace, "the weights are where they were"),
+        Wrong(MomentumLate, "moves by its old velocity"),
+        Wrong(MomentumWithoutRate, "Where does the learning rate come in"),
+        Wrong(MomentumForTwo, "`apply` raised IndexError"),
         Wrong(MomentumCalled, "no method `apply`"),
     ),
 )
