@@ -39,8 +39,8 @@ def traces(function):
 
 @pytest.fixture(scope="module")
 def lesson():
-    names = ("absolute", "absolute_by_hand", "total", "sum_up_to", "count_nodes")
-    return lesson_parts("04", only=names)
+    names = ("absolute", "absolute_by_hand", "total", "halvings", "sum_up_to", "count_nodes")
+    return lesson_parts("04", only=(*names, "find_between"))
 
 
 @pytest.mark.parametrize("name", ["absolute", "absolute_by_hand"])
@@ -84,6 +84,51 @@ def test_a_list_unrolls_into_an_argument_and_an_addition_an_item(lesson, length)
         for node in function.node_def
     ]
     assert in_the_loop.count("AddV2") >= 1 and "TensorListGetItem" in in_the_loop
+
+
+def test_a_while_goes_by_its_condition(lesson):
+    halvings = lesson["halvings"]
+    by_tensor = trace_graphs(halvings, tf.constant(100.0)).before
+    assert count_operations(by_tensor) == {"StatelessWhile": 1}
+    assert count_operations(trace_graphs(halvings, 100.0).before) == {}
+    compiled = tf.function(halvings)
+    assert [int(compiled(tf.constant(x))) for x in (0.5, 2.0, 1000.0)] == [0, 1, 10]
+    assert traces(compiled) == 1
+
+
+def test_the_table_is_right_about_what_a_tensor_puts_into_the_graph(lesson):
+    """The rows without a cell of their own; a trace holds both ways, so one serves all values."""
+
+    def both(x):
+        return 1 if x > 0 and x < 10 else 0
+
+    def either(x):
+        return 1 if x < 0 or x > 10 else 0
+
+    def positives_up_to_a_hundred(values):
+        result = tf.constant(0.0)
+        for value in values:
+            if value < 0:
+                continue
+            if value > 100:
+                break
+            result += value
+        return result
+
+    compiled = tf.function(both), tf.function(either)
+    for x, expected in {-3.0: (0, 1), 3.0: (1, 0), 30.0: (0, 1)}.items():
+        assert tuple(int(function(tf.constant(x))) for function in compiled) == expected
+    assert [traces(function) for function in compiled] == [1, 1]
+
+    loop = tf.function(positives_up_to_a_hundred)
+    assert float(loop(tf.constant([1.0, -2.0, 3.0, 200.0, 5.0]))) == 4.0
+    assert float(loop(tf.constant([1.0, 2.0, 3.0, 20.0, 5.0]))) == 31.0
+    assert traces(loop) == 1
+
+    find, values = tf.function(lesson["find_between"]), tf.constant([1.0, 5.0, 3.0, 3.5])
+    limits = [(2.0, 4.0), (0.0, 9.0), (3.0, 5.0), (5.0, 6.0)]
+    found = [int(find(values, *map(tf.constant, pair))) for pair in limits]
+    assert found == [2, 0, 3, -1] and traces(find) == 1
 
 
 @pytest.mark.parametrize("n", [0, 1, 10, 100])
@@ -238,6 +283,30 @@ def test_python_passes_as_often_as_the_first_exercise_says(tmp_path, monkeypatch
     (tmp_path / "shown.py").write_text("import tensorflow as tf\n" + shown_code(marks.statement))
     monkeypatch.syspath_prepend(tmp_path)
     assert Counter(importlib.import_module("shown").marks) == COUNTS
+
+
+def test_the_noise_of_the_last_exercise_is_new_only_where_the_function_is_traced(
+    tmp_path, monkeypatch
+):
+    from course_utils.exercises.lesson_04 import descent
+
+    imports = "import numpy as np\nimport tensorflow as tf\n"
+    (tmp_path / "broken.py").write_text(imports + shown_code(descent.statement))
+    monkeypatch.syspath_prepend(tmp_path)
+    passes = []
+
+    def slope(weight):
+        passes.append(weight)
+        return weight
+
+    rates = [0.5, 0.5, 0.25, 0.25]
+    broken = importlib.import_module("broken").noisy_descent
+    weights = np.array(broken(slope, tf.constant(1.0), rates))
+    assert len(passes) == len(set(rates))
+    before = np.array([1.0, *weights[:-1]])
+    noise = (before - weights) / rates - before
+    same = np.isclose(noise[:-1], noise[1:], atol=1e-4)
+    assert same.tolist() == [True, False, True]
 
 
 def shown_code(statement):

@@ -7,6 +7,7 @@ from course_utils.exercises.expect import (
     call,
     describe,
     expect_close,
+    expect_shape,
     fail,
     is_close,
     to_array,
@@ -233,86 +234,237 @@ For example, 6 → 3 → 10 → 5 → 16 → 8 → 4 → 2 → 1 takes 8 steps."
 # ---------------------------------------------------------------- 04.3
 
 
-def take_steps(step, weight, rates):
+def noisy_descent(slope, weight, rates):
+    @tf.function
+    def step(weight, rate):
+        noise = tf.random.normal([])
+        return weight - rate * (slope(weight) + noise)
+
+    weights = []
     for rate in rates:
         weight = step(weight, tf.constant(rate))
-    return weight
+        weights.append(weight)
+    return weights
 
 
-def check_take_steps(answer):
-    def shrink(weight, rate):
-        return weight - rate * weight
+def check_descent(answer):
+    passes = []
 
-    rates = [0.5, 0.25, 0.2, 0.125]
-    step = tf.function(shrink)
-    start = tf.constant(16.0)
-    result = call(answer, step, start, rates)
-    if is_close(result, 14.0):
-        fail("Each step starts from the first weight again. Feed the result of one into the next.")
-    expect_close(result, 4.2, "The weight after four steps from 16")
-    traces = step.experimental_get_tracing_count()
-    if traces == 0:
-        fail("The values are right, but `step` itself was never called: it holds the graph to use.")
-    if traces > 1:
+    def slope(weight):
+        passes.append("eager" if tf.executing_eagerly() else "traced")
+        return weight
+
+    rates = [0.5, 0.25, 0.125] * 8
+    start = 100.0
+    result = call(answer, slope, tf.constant(start), rates)
+    weights = expect_shape(result, (len(rates),), f"What it returns for {len(rates)} rates")
+    if not passes:
+        fail("`slope` was never called. Each step needs the slope at its weight.")
+    if "eager" in passes:
+        fail("`slope` gets eager tensors: the step runs without a graph. Keep the `tf.function`.")
+    if len(passes) >= len(rates):
         fail(
-            f"The values are right, but `step` was traced {traces} times. A Python number is part "
-            "of the signature: each new value asks for a graph of its own."
+            "Python passed through `slope` once for each rate. `tf.function` makes a new graph for "
+            "each Python number that it has not seen, and in each round of a loop that calls "
+            "`tf.function` itself; and in a graph, a loop over a list is unrolled."
+        )
+    if len(passes) > 1:
+        fail(
+            f"Python passed through `slope` {len(passes)} times. A Python number is part of the "
+            "signature: each new value asks for a graph of its own."
+        )
+    if weights[-1] > start / 4:
+        fail("Each step starts from the first weight again. Feed the result of one into the next.")
+    before = np.array([start, *weights[:-1]])
+    noise = (before - weights) / rates - before
+    if np.ptp(noise) < 0.01:
+        fail(
+            "One graph serves all rates, but the noise is the same in all steps, "
+            f"{noise.mean().round(3) + 0.0}. What Python draws while tracing is a constant of the "
+            "graph, and so is a draw from a fixed seed."
+        )
+    if not (abs(noise.mean()) < 1 and 0.35 < noise.std() < 1.75):
+        fail(
+            f"The noise has the mean {noise.mean():.2f} and the standard deviation "
+            f"{noise.std():.2f}; expected about 0 and 1. A step is "
+            "`weight - rate * (slope(weight) + noise)`."
         )
 
 
-def take_steps_python(step, weight, rates):
+def descent_as_it_was(slope, weight, rates):
+    @tf.function
+    def step(weight, rate):
+        noise = np.random.default_rng().normal()
+        return weight - rate * (slope(weight) + noise)
+
+    weights = []
     for rate in rates:
         weight = step(weight, rate)
-    return weight
+        weights.append(weight)
+    return weights
 
 
-def take_steps_forgetful(step, weight, rates):
-    result = weight
-    for rate in rates:
-        result = step(weight, tf.constant(rate))
-    return result
+def descent_frozen(slope, weight, rates):
+    return descent_as_it_was(slope, weight, tf.constant(rates))
 
 
-def take_steps_eager(step, weight, rates):
-    for rate in rates:
-        weight = step.python_function(weight, tf.constant(rate))
-    return weight
+def descent_from_a_seed(slope, weight, rates):
+    @tf.function
+    def step(weight, rate):
+        noise = tf.random.stateless_normal([], seed=(1, 2))
+        return weight - rate * (slope(weight) + noise)
 
-
-def take_steps_tensor(step, weight, rates):
+    weights = []
     for rate in tf.constant(rates):
         weight = step(weight, rate)
-    return weight
+        weights.append(weight)
+    return weights
 
 
-cure = Exercise(
+def descent_with_python_noise(slope, weight, rates):
+    @tf.function
+    def step(weight, rate, noise):
+        return weight - rate * (slope(weight) + noise)
+
+    weights = []
+    for rate in rates:
+        weight = step(weight, tf.constant(rate), np.random.default_rng().normal())
+        weights.append(weight)
+    return weights
+
+
+def descent_eager(slope, weight, rates):
+    weights = []
+    for rate in rates:
+        weight = weight - rate * (slope(weight) + tf.random.normal([]))
+        weights.append(weight)
+    return weights
+
+
+def descent_without_noise(slope, weight, rates):
+    step = tf.function(lambda weight, rate: weight - rate * slope(weight))
+    weights = []
+    for rate in rates:
+        weight = step(weight, tf.constant(rate))
+        weights.append(weight)
+    return weights
+
+
+def descent_forgetful(slope, weight, rates):
+    @tf.function
+    def step(weight, rate):
+        return weight - rate * (slope(weight) + tf.random.normal([]))
+
+    return [step(weight, tf.constant(rate)) for rate in rates]
+
+
+def descent_with_uniform_noise(slope, weight, rates):
+    @tf.function
+    def step(weight, rate):
+        return weight - rate * (slope(weight) + tf.random.uniform([]))
+
+    weights = []
+    for rate in rates:
+        weight = step(weight, tf.constant(rate))
+        weights.append(weight)
+    return weights
+
+
+def descent_last_alone(slope, weight, rates):
+    return noisy_descent(slope, weight, rates)[-1]
+
+
+def descent_with_a_signature(slope, weight, rates):
+    number = tf.TensorSpec([], tf.float32)
+
+    @tf.function(input_signature=[number, number])
+    def step(weight, rate):
+        return weight - rate * (slope(weight) + tf.random.normal([]))
+
+    weights = [weight]
+    for rate in rates:
+        weights.append(step(weights[-1], rate))
+    return weights[1:]
+
+
+def descent_with_noise_as_an_argument(slope, weight, rates):
+    step = tf.function(lambda weight, rate, noise: weight - rate * (slope(weight) + noise))
+    generator = np.random.default_rng()
+    weights = []
+    for rate in np.asarray(rates, np.float32):
+        weight = step(weight, tf.constant(rate), tf.constant(generator.normal(), tf.float32))
+        weights.append(float(weight))
+        weight = tf.constant(weights[-1])
+    return weights
+
+
+def descent_as_one_graph(slope, weight, rates):
+    @tf.function
+    def run(weight, rates):
+        weights = tf.TensorArray(tf.float32, size=tf.size(rates))
+        for i in tf.range(tf.size(rates)):
+            weight = weight - rates[i] * (slope(weight) + tf.random.normal([]))
+            weights = weights.write(i, weight)
+        return weights.stack()
+
+    return run(weight, tf.constant(rates))
+
+
+descent = Exercise(
     id="04.3",
-    title="Cure a function that traces at each call",
+    title="Two faults without a message",
     minutes=5,
-    statement="""`step(weight, rate)` is a `tf.function` that somebody else has written; it takes a
-scalar float32 tensor and a rate, and returns the next weight. Write
-`take_steps(step, weight, rates)`: it takes the step, a first weight and a list of
-**Python floats**, calls the step once for each rate, feeds each result into the
-next call, and returns the last weight. However long and varied the list, `step` is
-traced **once**.""",
-    stub="def take_steps(step, weight, rates):\n    ...",
-    answer="take_steps",
-    check=check_take_steps,
-    reference=take_steps,
+    statement="""This function takes a noisy step for each rate of a list of **Python floats**, and
+returns the weights after each step. `slope` is a function of a tensor.
+
+```python
+def noisy_descent(slope, weight, rates):
+    @tf.function
+    def step(weight, rate):
+        noise = np.random.default_rng().normal()
+        return weight - rate * (slope(weight) + noise)
+
+    weights = []
+    for rate in rates:
+        weight = step(weight, rate)
+        weights.append(weight)
+    return weights
+```
+
+It raises nothing, and yet it has two faults. One makes it slow. The other one spoils the noise,
+and gets worse when you repair the first. Repair both: Python passes through `slope` **once**,
+however many rates there are, and each step has **noise of its own**, from a normal distribution
+with mean 0 and standard deviation 1.""",
+    stub="def noisy_descent(slope, weight, rates):\n    ...",
+    answer="noisy_descent",
+    check=check_descent,
+    reference=noisy_descent,
     hints=(
-        "What is part of a signature: the value of a Python number, or the value of a tensor?",
-        "Turn each rate into a tensor before you hand it over.",
+        "Slow: what part of a signature is the value of a Python number? And that of a tensor?",
+        "Noise: who draws it, Python or the graph? How often does Python run that line?",
+        "Turn each rate into a tensor before the call, and draw with `tf.random.normal([])`.",
     ),
     explanation=(
-        "A tensor is described by shape and dtype alone, and all rates share those, so one graph "
-        "serves them all."
+        "All rates, as tensors, share one signature, so there is one graph. In the broken function "
+        "the noise was new for each new rate only because each new rate was traced. With one "
+        "graph, NumPy would draw once for all steps; tf.random.normal is a node and draws in each."
     ),
     wrong=(
-        Wrong(take_steps_python, "A Python number is part of the signature"),
-        Wrong(take_steps_forgetful, "Each step starts from the first weight again"),
-        Wrong(take_steps_eager, "was never called"),
+        Wrong(descent_as_it_was, "passed through `slope` 3 times"),
+        Wrong(descent_with_python_noise, "once for each rate"),
+        Wrong(descent_frozen, "the noise is the same in all steps"),
+        Wrong(descent_from_a_seed, "so is a draw from a fixed seed"),
+        Wrong(descent_eager, "runs without a graph"),
+        Wrong(descent_without_noise, "the same in all steps, 0.0"),
+        Wrong(descent_forgetful, "Each step starts from the first weight again"),
+        Wrong(descent_with_uniform_noise, "expected about 0 and 1"),
+        Wrong(descent_last_alone, "expected (24,)"),
     ),
-    right=(take_steps_tensor,),
+    right=(
+        descent_with_a_signature,
+        descent_with_noise_as_an_argument,
+        descent_as_one_graph,
+    ),
 )
 
 # ---------------------------------------------------------------- 04.4
@@ -560,4 +712,4 @@ counters do not disturb each other.""",
     right=(counter_that_creates_once,),
 )
 
-EXERCISES = (marks, collatz, cure, collect, count_on)
+EXERCISES = (marks, collatz, descent, collect, count_on)
