@@ -438,7 +438,6 @@ RULES = (
 UNCUT = (
     "00_start_here",
     "13_fit",
-    "15_training_loops",
     "19_shared_layers",
     "22_visual_questions",
     "24_subclassing",

@@ -12,7 +12,6 @@ from course_utils.exercises.expect import (
     expect_shape,
     fail,
     is_close,
-    to_array,
 )
 from course_utils.exercises.judging import Exercise, Wrong
 from course_utils.session import import_tensorflow
@@ -179,7 +178,7 @@ and `[0.8]`.""",
     explanation=(
         "Dividing by the larger of norm and limit gives limit / norm for long gradients and 1 for "
         "short ones, with no `if` and no division by zero. tf.clip_by_global_norm does the same, "
-        "and so do Keras' optimisers with global_clipnorm=..."
+        "and so do Keras' optimizers with global_clipnorm=..."
     ),
     wrong=(
         Wrong(lambda gradients, limit: gradients, "nothing was clipped"),
@@ -201,6 +200,265 @@ and `[0.8]`.""",
 # ---------------------------------------------------------------- 15.2
 
 
+def fixed_loop(model, optimizer, loss_function, metric, batches, epochs):
+    history = []
+    for _ in range(epochs):
+        metric.reset_state()
+        for inputs, targets in batches:
+            with tf.GradientTape() as tape:
+                outputs = model(inputs, training=True)
+                loss = loss_function(targets, outputs) + sum(model.losses)
+            gradients = tape.gradient(loss, model.trainable_variables)
+            optimizer.apply(gradients, model.trainable_variables)
+            metric.update_state(targets, outputs)
+        history.append(float(metric.result()))
+    return history
+
+
+EPOCHS = 3
+NUMBERS = np.random.default_rng(3)
+INPUTS = NUMBERS.normal(loc=2.0, size=(12, 4)).astype("float32")
+CLASSES = NUMBERS.integers(0, 3, size=12)
+
+
+def small_model():
+    import keras
+    from keras import layers
+
+    model = keras.Sequential(
+        [
+            keras.Input((4,)),
+            layers.Dense(5, kernel_regularizer="l2", name="decayed"),
+            layers.BatchNormalization(momentum=0.5, name="normalised"),
+            layers.Dense(3, name="logits"),
+        ]
+    )
+    rng = np.random.default_rng(3)
+    kernels = [rng.normal(size=(4, 5)), np.zeros(5), np.ones(5), np.zeros(5)]
+    model.set_weights([*kernels, np.zeros(5), np.ones(5), rng.normal(size=(5, 3)), np.zeros(3)])
+    return model
+
+
+def run_loop(loop):
+    """Run a loop on the small problem; return weights, history and the optimizer's steps."""
+    import keras
+
+    model, optimizer = small_model(), keras.optimizers.SGD(0.1)
+    optimizer.build(model.trainable_variables)
+    batches = [
+        (tf.constant(INPUTS[start : start + 4]), tf.constant(CLASSES[start : start + 4]))
+        for start in (0, 4, 8)
+    ]
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    metric = keras.metrics.SparseCategoricalAccuracy()
+    history = loop(model, optimizer, loss, metric, batches, EPOCHS)
+    return model.get_weights(), history, int(optimizer.iterations)
+
+
+@functools.cache
+def run_variant(**settings):
+    """Run a loop of train_variant with these settings; return the weights and its history."""
+    return run_loop(train_variant(**settings))[:2]
+
+
+def train_variant(*, training=True, losses=True, reset="epoch"):
+    """Return a loop with some of the three bugs, or with another mistake about them."""
+
+    def loop(model, optimizer, loss_function, metric, batches, epochs):
+        history = []
+        for _ in range(epochs):
+            if reset == "epoch":
+                metric.reset_state()
+            for inputs, targets in batches:
+                with tf.GradientTape() as tape:
+                    outputs = model(inputs, training=training)
+                    loss = loss_function(targets, outputs)
+                    if losses is True:
+                        loss += sum(model.losses)
+                if losses == "outside":
+                    loss += sum(model.losses)
+                if losses == "twice":
+                    with tape:
+                        loss += 2 * sum(model.losses)
+                gradients = tape.gradient(loss, model.trainable_variables)
+                optimizer.apply(gradients, model.trainable_variables)
+                if reset == "batch":
+                    metric.reset_state()
+                metric.update_state(targets, outputs)
+            history.append(float(metric.result()))
+            if reset == "before result":
+                metric.reset_state()
+                history[-1] = float(metric.result())
+        return history
+
+    return loop
+
+
+def check_fixed_loop(answer):
+    def same(weights, **settings):
+        pairs = zip(weights, run_variant(**settings)[0], strict=True)
+        return all(is_close(ours, theirs, tolerance=1e-3) for ours, theirs in pairs)
+
+    def attempt(*parts):
+        return call(answer, *parts)
+
+    weights, history, steps = run_loop(attempt)
+    if steps != 3 * EPOCHS:
+        fail(
+            f"The optimizer took {steps} steps in {EPOCHS} epochs of 3 batches; expected "
+            f"{3 * EPOCHS}. The number of steps was right before: do not change the loops."
+        )
+    if not same(weights):
+        if same(weights, training=False, losses=False):
+            fail(
+                "Two bugs change the weights, and both are still there. Compare the two lines "
+                "inside the tape with the lesson's training step."
+            )
+        if same(weights, training=False):
+            fail(
+                "The batch normalisation of the model still works as at inference: its moving "
+                "averages never move. How does a layer know that it is being trained?"
+            )
+        if same(weights, losses=False):
+            fail(
+                "The weight decay of the model still has no effect: its part of the loss does not "
+                "reach the gradients. Where does a model keep it, and where must it be added so "
+                "that the tape sees it?"
+            )
+        if same(weights, losses="twice"):
+            fail("The weight decay counts double. Add the model's losses once.")
+        fail(
+            "The weights at the end are not those of a right loop. Change the loop at the three "
+            "bugs and nowhere else."
+        )
+    if isinstance(history, list | tuple) and len(history) != EPOCHS:
+        fail(f"Expected a list of {EPOCHS} numbers, one an epoch, got {describe(history)}.")
+    values = expect_shape(history, (EPOCHS,), "The history")
+
+    def reported_by(**settings):
+        return is_close(values, run_variant(**settings)[1], tolerance=1e-3)
+
+    if reported_by():
+        return
+    if reported_by(reset="never"):
+        fail(
+            "The weights are right. The reported accuracy of an epoch still holds the epochs "
+            "before it."
+        )
+    if reported_by(reset="batch"):
+        fail(
+            "The weights are right. The reported accuracy is that of the last batch of each epoch: "
+            "the metric starts again too often."
+        )
+    if not np.any(values):
+        fail("The weights are right. The metric is reset right before its result is read.")
+    fail("The weights are right, but the reported accuracies are not those of the epochs.")
+
+
+BROKEN = """def broken_loop(model, optimizer, loss_function, metric, batches, epochs):
+    history = []
+    for _ in range(epochs):
+        for inputs, targets in batches:
+            with tf.GradientTape() as tape:
+                outputs = model(inputs)
+                loss = loss_function(targets, outputs)
+            gradients = tape.gradient(loss, model.trainable_variables)
+            optimizer.apply(gradients, model.trainable_variables)
+            metric.update_state(targets, outputs)
+        history.append(float(metric.result()))
+    return history"""
+
+
+def fix_at_the_end(model, optimizer, loss_function, metric, batches, epochs):
+    reported = np.zeros(epochs)
+    for epoch in range(epochs):
+        for inputs, targets in batches:
+            with tf.GradientTape() as tape:
+                outputs = model(inputs, training=True)
+                loss = tf.add_n([loss_function(targets, outputs), *model.losses])
+            variables = model.trainable_variables
+            optimizer.apply(tape.gradient(loss, variables), variables)
+            metric.update_state(targets, outputs)
+        reported[epoch] = metric.result()
+        metric.reset_state()
+    return list(reported)
+
+
+def fix_compiled(model, optimizer, loss_function, metric, batches, epochs):
+    @tf.function
+    def step(inputs, targets):
+        with tf.GradientTape() as tape:
+            outputs = model(inputs, training=True)
+            loss = loss_function(targets, outputs)
+            for term in model.losses:
+                loss = loss + term
+        gradients = tape.gradient(loss, model.trainable_weights)
+        optimizer.apply_gradients(zip(gradients, model.trainable_weights, strict=True))
+        metric.update_state(targets, outputs)
+
+    def epoch():
+        metric.reset_state()
+        for batch in batches:
+            step(*batch)
+        return metric.result().numpy()
+
+    return [epoch() for _ in range(epochs)]
+
+
+fix = Exercise(
+    id="15.2",
+    title="A loop with three bugs",
+    minutes=10,
+    statement=f"""This loop runs without an error and has three bugs. Two of them change what is
+learned, one changes what is reported.
+
+```python
+{BROKEN}
+```
+
+Write `fixed_loop`, with the same arguments and without the three bugs.
+
+- `model`: a Keras model with its weights; `optimizer`: a Keras optimizer, built.
+- `loss_function(targets, outputs)` returns the mean loss of a batch; `metric` is a Keras metric.
+- `batches`: a list of pairs `(inputs, targets)` of tensors; `epochs`: a whole number.
+
+It changes the model's weights in place and returns a list with the metric of each epoch, as floats.
+The check trains a model that has weight decay and batch normalisation, and compares its weights and
+the list with those of a right loop.""",
+    stub=("def fixed_loop(model, optimizer, loss_function, metric, batches, epochs):\n    ..."),
+    answer="fixed_loop",
+    check=check_fixed_loop,
+    reference=fixed_loop,
+    hints=(
+        "Copy the loop and put it beside `training_step` and `TrainingLoop` above. Which three "
+        "things do those have?",
+        "What do batch normalisation and dropout have to be told? What do layers with weight decay "
+        "leave in a list?",
+        "One argument in the call of the model, one sum added to the loss inside the tape, and one "
+        "call at the start of each epoch.",
+    ),
+    explanation=(
+        "`training=True` lets batch normalisation use the batch and move its averages, "
+        "`model.losses` brings the weight decay into the gradient, and `reset_state` at the start "
+        "of an epoch makes the metric speak of that epoch alone. `fit` does all three."
+    ),
+    wrong=(
+        Wrong(train_variant(training=False, losses=False, reset="never"), "both are still there"),
+        Wrong(train_variant(training=False), "moving averages never move"),
+        Wrong(train_variant(losses=False), "does not reach the gradients"),
+        Wrong(train_variant(losses="outside"), "No gradients provided for any variable"),
+        Wrong(train_variant(losses="twice"), "counts double"),
+        Wrong(train_variant(reset="never"), "still holds the epochs before it"),
+        Wrong(train_variant(reset="batch"), "starts again too often"),
+        Wrong(train_variant(reset="before result"), "right before its result is read"),
+    ),
+    right=(fix_at_the_end, fix_compiled),
+    seconds=60,
+)
+
+# ---------------------------------------------------------------- 15.3
+
+
 def accumulated_step(model, optimizer, loss_function, batches):
     total, count = 0.0, 0
     sums = [tf.zeros_like(weight) for weight in model.trainable_variables]
@@ -216,8 +474,7 @@ def accumulated_step(model, optimizer, loss_function, batches):
 
 
 SIZES = (6, 6, 3)
-RNG = np.random.default_rng(10)
-SAMPLES = RNG.normal(size=(sum(SIZES), 4)).astype("float32")
+SAMPLES = np.random.default_rng(10).normal(size=(sum(SIZES), 4)).astype("float32")
 TARGETS = (SAMPLES @ np.array([[1.0], [-2.0], [0.5], [3.0]]) + 1).astype("float32")
 TARGETS[-SIZES[-1] :] += 20.0  # the short batch has a gradient of its own
 
@@ -277,7 +534,7 @@ def check_accumulated_step(answer):
         )
     if taken > 1:
         fail(
-            f"The optimiser took {taken} steps for {len(batches)} batches. Accumulating means one "
+            f"The optimizer took {taken} steps for {len(batches)} batches. Accumulating means one "
             "step, after the last batch, with what all of them say."
         )
     known = {
@@ -410,20 +667,36 @@ def accumulate_one_tape(model, optimizer, loss_function, batches):
     return float(total)
 
 
+def accumulate_whole(model, optimizer, loss_function, batches):
+    variables = model.trainable_variables
+    measured = []
+    for inputs, targets in batches:
+        with tf.GradientTape() as tape:
+            loss = loss_function(targets, model(inputs, training=True))
+        measured.append((loss, *tape.gradient(loss, variables)))
+    sizes = tf.constant([float(len(targets)) for _, targets in batches])
+    weights = sizes / tf.reduce_sum(sizes)
+    loss, *gradients = (
+        tf.tensordot(weights, tf.stack(parts), 1) for parts in zip(*measured, strict=True)
+    )
+    optimizer.apply(gradients, variables)
+    return loss
+
+
 accumulate = Exercise(
-    id="15.2",
+    id="15.3",
     title="One step from several batches",
     minutes=20,
     statement="""A large batch may not fit into memory. Cut it into small ones, add up what their
 gradients say, and take **one** step. Write
 `accumulated_step(model, optimizer, loss_function, batches)`.
 
-- `model`: a Keras model that adds no losses of its own; `optimizer`: a Keras optimiser, built.
+- `model`: a Keras model that adds no losses of its own; `optimizer`: a Keras optimizer, built.
 - `loss_function(targets, outputs)` returns the mean loss of a batch, a float32 scalar.
 - `batches`: a list of pairs `(inputs, targets)` of float32 tensors. **Their sizes may differ**;
   `len(targets)` is the number of samples.
 
-Take the very step that the optimiser would take for all samples in a single batch, in training
+Take the very step that the optimizer would take for all samples in a single batch, in training
 mode: call `optimizer.apply(gradients, model.trainable_variables)` once. Return the mean loss over
 all samples before the step, a scalar.""",
     stub="def accumulated_step(model, optimizer, loss_function, batches):\n    ...",
@@ -440,7 +713,7 @@ all samples before the step, a scalar.""",
     explanation=(
         "Each batch's mean times its size is a sum over samples; the sums add up, and one division "
         "by the number of all samples makes the mean of the large batch. With batches of equal "
-        "size the mean of the gradients is enough; Keras' optimisers do that with "
+        "size the mean of the gradients is enough; Keras' optimizers do that with "
         "gradient_accumulation_steps=..."
     ),
     wrong=(
@@ -463,459 +736,7 @@ all samples before the step, a scalar.""",
         ),
         Wrong(accumulate_as_in_use, "Say `training=True` when you call"),
     ),
-    right=(accumulate_one_tape,),
+    right=(accumulate_one_tape, accumulate_whole),
 )
 
-# ---------------------------------------------------------------- 15.3
-
-
-def mended_loop(model, optimizer, loss_function, metric, batches, epochs):
-    history = []
-    for _ in range(epochs):
-        metric.reset_state()
-        for inputs, targets in batches:
-            with tf.GradientTape() as tape:
-                outputs = model(inputs, training=True)
-                loss = loss_function(targets, outputs) + sum(model.losses)
-            gradients = tape.gradient(loss, model.trainable_variables)
-            optimizer.apply(gradients, model.trainable_variables)
-            metric.update_state(targets, outputs)
-        history.append(float(metric.result()))
-    return history
-
-
-EPOCHS = 3
-INPUTS = RNG.normal(loc=2.0, size=(12, 4)).astype("float32")
-CLASSES = RNG.integers(0, 3, size=12)
-
-
-def small_model():
-    import keras
-    from keras import layers
-
-    model = keras.Sequential(
-        [
-            keras.Input((4,)),
-            layers.Dense(5, kernel_regularizer="l2", name="decayed"),
-            layers.BatchNormalization(momentum=0.5, name="normalised"),
-            layers.Dense(3, name="logits"),
-        ]
-    )
-    rng = np.random.default_rng(3)
-    kernels = [rng.normal(size=(4, 5)), np.zeros(5), np.ones(5), np.zeros(5)]
-    model.set_weights([*kernels, np.zeros(5), np.ones(5), rng.normal(size=(5, 3)), np.zeros(3)])
-    return model
-
-
-def run_loop(loop, **parts):
-    """Run a loop on the small problem; return weights, history and the optimiser's steps."""
-    import keras
-
-    model, optimizer = small_model(), keras.optimizers.SGD(0.1)
-    optimizer.build(model.trainable_variables)
-    batches = [
-        (tf.constant(INPUTS[start : start + 4]), tf.constant(CLASSES[start : start + 4]))
-        for start in (0, 4, 8)
-    ]
-    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    metric = keras.metrics.SparseCategoricalAccuracy()
-    history = loop(model, optimizer, loss, metric, batches, EPOCHS)
-    return model.get_weights(), history, int(optimizer.iterations)
-
-
-@functools.cache
-def run_variant(**settings):
-    """Run a loop of train_variant with these settings; return the weights and its history."""
-    return run_loop(train_variant(**settings))[:2]
-
-
-def train_variant(*, training=True, losses=True, reset="epoch"):
-    """Return a loop with some of the three bugs, or with another mistake about them."""
-
-    def loop(model, optimizer, loss_function, metric, batches, epochs):
-        history = []
-        for _ in range(epochs):
-            if reset == "epoch":
-                metric.reset_state()
-            for inputs, targets in batches:
-                with tf.GradientTape() as tape:
-                    outputs = model(inputs, training=training)
-                    loss = loss_function(targets, outputs)
-                    if losses is True:
-                        loss += sum(model.losses)
-                if losses == "outside":
-                    loss += sum(model.losses)
-                if losses == "twice":
-                    with tape:
-                        loss += 2 * sum(model.losses)
-                gradients = tape.gradient(loss, model.trainable_variables)
-                optimizer.apply(gradients, model.trainable_variables)
-                if reset == "batch":
-                    metric.reset_state()
-                metric.update_state(targets, outputs)
-            history.append(float(metric.result()))
-            if reset == "before result":
-                metric.reset_state()
-                history[-1] = float(metric.result())
-        return history
-
-    return loop
-
-
-def check_mended_loop(answer):
-    def same(weights, **settings):
-        pairs = zip(weights, run_variant(**settings)[0], strict=True)
-        return all(is_close(ours, theirs, tolerance=1e-3) for ours, theirs in pairs)
-
-    def attempt(*parts):
-        return call(answer, *parts)
-
-    weights, history, steps = run_loop(attempt)
-    if steps != 3 * EPOCHS:
-        fail(
-            f"The optimiser took {steps} steps in {EPOCHS} epochs of 3 batches; expected "
-            f"{3 * EPOCHS}. The number of steps was right before: do not change the loops."
-        )
-    if not same(weights):
-        if same(weights, training=False, losses=False):
-            fail(
-                "Two bugs change the weights, and both are still there. Compare the two lines "
-                "inside the tape with the lesson's training step."
-            )
-        if same(weights, training=False):
-            fail(
-                "The batch normalisation of the model still works as at inference: its moving "
-                "averages never move. How does a layer know that it is being trained?"
-            )
-        if same(weights, losses=False):
-            fail(
-                "The weight decay of the model still has no effect: its share of the loss does not "
-                "reach the gradients. Where does a model keep it, and where must it be added so "
-                "that the tape sees it?"
-            )
-        if same(weights, losses="twice"):
-            fail("The weight decay counts double. Add the model's losses once.")
-        fail(
-            "The weights at the end are not those of a right loop. Change the loop at the three "
-            "bugs and nowhere else."
-        )
-    if isinstance(history, list | tuple) and len(history) != EPOCHS:
-        fail(f"Expected a list of {EPOCHS} numbers, one an epoch, got {describe(history)}.")
-    values = expect_shape(history, (EPOCHS,), "The history")
-
-    def reported_by(**settings):
-        return is_close(values, run_variant(**settings)[1], tolerance=1e-3)
-
-    if reported_by():
-        return
-    if reported_by(reset="never"):
-        fail(
-            "The weights are right. The reported accuracy of an epoch still holds the epochs "
-            "before it."
-        )
-    if reported_by(reset="batch"):
-        fail(
-            "The weights are right. The reported accuracy is that of the last batch of each epoch: "
-            "the metric starts again too often."
-        )
-    if not np.any(values):
-        fail("The weights are right. The metric is reset right before its result is read.")
-    fail("The weights are right, but the reported accuracies are not those of the epochs.")
-
-
-BROKEN = """def broken_loop(model, optimizer, loss_function, metric, batches, epochs):
-    history = []
-    for _ in range(epochs):
-        for inputs, targets in batches:
-            with tf.GradientTape() as tape:
-                outputs = model(inputs)
-                loss = loss_function(targets, outputs)
-            gradients = tape.gradient(loss, model.trainable_variables)
-            optimizer.apply(gradients, model.trainable_variables)
-            metric.update_state(targets, outputs)
-        history.append(float(metric.result()))
-    return history"""
-
-
-def mend_with_lesson_step(model, optimizer, loss_function, metric, batches, epochs):
-    reported = np.zeros(epochs)
-    for epoch in range(epochs):
-        for inputs, targets in batches:
-            with tf.GradientTape() as tape:
-                outputs = model(inputs, training=True)
-                loss = tf.add_n([loss_function(targets, outputs), *model.losses])
-            variables = model.trainable_variables
-            optimizer.apply(tape.gradient(loss, variables), variables)
-            metric.update_state(targets, outputs)
-        reported[epoch] = metric.result()
-        metric.reset_state()
-    return list(reported)
-
-
-mend = Exercise(
-    id="15.3",
-    title="Mend a loop with three bugs",
-    minutes=20,
-    statement=f"""This loop runs without an error and has three bugs. Two of them change what is
-learned, one changes what is reported.
-
-```python
-{BROKEN}
-```
-
-Write `mended_loop`, with the same arguments and the three bugs mended.
-
-- `model`: a Keras model with its weights; `optimizer`: a Keras optimiser, built.
-- `loss_function(targets, outputs)` returns the mean loss of a batch; `metric` is a Keras metric.
-- `batches`: a list of pairs `(inputs, targets)` of tensors; `epochs`: a whole number.
-
-It changes the model's weights in place and returns a list with the metric of each epoch, as floats.
-The check trains a model that has weight decay and batch normalisation, and compares its weights and
-the list with those of a right loop.""",
-    stub=("def mended_loop(model, optimizer, loss_function, metric, batches, epochs):\n    ..."),
-    answer="mended_loop",
-    check=check_mended_loop,
-    reference=mended_loop,
-    hints=(
-        "Copy the loop and put it beside `training_step` and `accuracy_by_epoch` above. Which "
-        "three things do those have?",
-        "What do batch normalisation and dropout have to be told? What do layers with weight decay "
-        "leave in a list?",
-        "One argument in the call of the model, one sum added to the loss inside the tape, and one "
-        "call at the start of each epoch.",
-    ),
-    explanation=(
-        "`training=True` lets batch normalisation use the batch and move its averages, "
-        "`model.losses` brings the weight decay into the gradient, and `reset_state` at the start "
-        "of an epoch makes the metric speak of that epoch alone. `fit` does all three."
-    ),
-    wrong=(
-        Wrong(train_variant(training=False, losses=False, reset="never"), "both are still there"),
-        Wrong(train_variant(training=False), "moving averages never move"),
-        Wrong(train_variant(losses=False), "does not reach the gradients"),
-        Wrong(train_variant(losses="outside"), "No gradients provided for any variable"),
-        Wrong(train_variant(losses="twice"), "counts double"),
-        Wrong(train_variant(reset="never"), "still holds the epochs before it"),
-        Wrong(train_variant(reset="batch"), "starts again too often"),
-        Wrong(train_variant(reset="before result"), "right before its result is read"),
-    ),
-    right=(mend_with_lesson_step,),
-    seconds=60,
-)
-
-# ---------------------------------------------------------------- 15.4
-
-
-def find_learning_rate(step, low, high, steps):
-    factor = (high / low) ** (1 / (steps - 1))
-    best_rate, best_loss = low, float("inf")
-    for number in range(steps):
-        rate = low * factor**number
-        loss = step(rate)
-        if not loss < 4 * best_loss:  # NaN is not smaller than anything
-            break
-        if loss < best_loss:
-            best_rate, best_loss = rate, loss
-    return best_rate / 10
-
-
-class Stepper:
-    """A training step that only answers with prepared losses and notes the rates."""
-
-    def __init__(self, losses):
-        self.losses, self.rates = losses, []
-
-    def __call__(self, rate):
-        self.rates.append(float(rate))
-        place = len(self.rates) - 1
-        return self.losses[place] if place < len(self.losses) else self.losses[-1]
-
-
-SMOOTH = [2.3, 2.2, 1.8, 1.1, 0.7, 0.9, 1.5]
-EXPLODING = [2.3, 2.0, 1.0, 1.7, 3.9, 4.1, 0.2, 1.0, 0.1]
-LOST = [2.3, 2.0, 1.5, math.nan, 0.2, 0.1]
-
-
-def check_find_learning_rate(answer):
-    low, high = 1e-4, 1e2
-    count = len(SMOOTH)
-    step = Stepper(SMOOTH)
-    result = to_array(call(answer, step, low, high, count), "The rate that you return")
-    rates = np.array(step.rates)
-    expected = low * (high / low) ** (np.arange(count) / (count - 1))
-    if result.shape != ():
-        fail(f"Expected a single rate, got an array of shape {result.shape}.")
-    if len(rates) == 0:
-        fail("`step` was never called. Call step(rate) for each rate; it returns the loss.")
-    if len(rates) != count:
-        fail(
-            f"`step` was called {len(rates)} times; expected {count}, as no loss was NaN or above "
-            "four times the smallest."
-        )
-    if not is_close(rates / expected, np.ones(count), tolerance=1e-3):
-        if is_close(rates, np.linspace(low, high, count)):
-            fail(
-                "The rates grow by the same amount each time, so nearly all of them are large. "
-                "They should grow by the same factor."
-            )
-        if is_close(rates / low, (high / low) ** (np.arange(count) / count), tolerance=1e-3):
-            fail(
-                f"The last rate is {rates[-1]:.3g} and not `high`. How many factors lie between "
-                f"the first and the last of {count} rates?"
-            )
-        if is_close(rates / low, (high / low) ** (np.arange(1, count + 1) / count), tolerance=1e-3):
-            fail(f"The first rate is {rates[0]:.3g} and not `low`: multiply after the step.")
-        if is_close(rates / expected[::-1], np.ones(count), tolerance=1e-3):
-            fail("The rates fall from `high` to `low`: the first step would ruin the weights.")
-        fail(
-            f"The rates go from {rates[0]:.3g} to {rates[-1]:.3g}, but not by one constant factor "
-            "from `low` to `high`."
-        )
-    best = expected[int(np.argmin(SMOOTH))]
-    value = float(result)
-    if math.isclose(value, best, rel_tol=1e-3):
-        fail(
-            "You return the rate with the smallest loss itself. Right behind it the run breaks "
-            "apart: return a tenth of it."
-        )
-    if math.isclose(value, min(SMOOTH), rel_tol=1e-3) or math.isclose(
-        value, min(SMOOTH) / 10, rel_tol=1e-3
-    ):
-        fail("You return a loss. The rate that belongs to it is asked for.")
-    if math.isclose(value, expected[-1] / 10, rel_tol=1e-3):
-        fail("You return a tenth of the last rate. At which rate was the loss smallest?")
-    if not math.isclose(value, best / 10, rel_tol=1e-3):
-        fail(f"The loss was smallest at {best:.3g}; a tenth of it is not {value:.3g}.")
-
-    def stops(losses, after, why):
-        stepper = Stepper(losses)
-        found = float(to_array(call(answer, stepper, 1e-3, 10.0, len(losses)), "The rate"))
-        rates = 1e-3 * 1e4 ** (np.arange(len(losses)) / (len(losses) - 1))
-        taken = len(stepper.rates)
-        if losses is EXPLODING and taken == 8:
-            fail(
-                "The loss went from 1.0 to 1.7, 3.9 and 4.1, and your run went on. You compare a "
-                "loss with the one before it; compare it with the smallest so far."
-            )
-        if taken != after:
-            fail(why.format(taken))
-        smallest = rates[int(np.nanargmin(losses[:after]))] / 10
-        if not math.isclose(found, smallest, rel_tol=1e-3):
-            fail(
-                "When the run is stopped early, the rate that you return does not belong to the "
-                "smallest loss until then."
-            )
-
-    stops(
-        LOST,
-        4,
-        "A loss of NaN at the fourth step did not end the run there: {} steps were taken. "
-        "Comparisons with NaN are all False; on which side of your `if` does it land?",
-    )
-    stops(
-        EXPLODING,
-        6,
-        "The losses were 2.3, 2.0, 1.0, 1.7, 3.9, 4.1, and the run was to end with the 4.1, more "
-        "than four times the smallest loss so far; {} steps were taken.",
-    )
-
-
-def find_linearly(step, low, high, steps):
-    losses = []
-    rates = np.linspace(low, high, steps)
-    for rate in rates:
-        losses.append(step(rate))
-    return rates[int(np.argmin(losses))] / 10
-
-
-def _find(*, exponent=lambda steps: 1 / (steps - 1), first=0, stop=True, nan=True, answer="tenth"):
-    def find(step, low, high, steps):
-        factor = (high / low) ** exponent(steps)
-        best_rate, best_loss, before = low, float("inf"), float("inf")
-        for number in range(first, steps + first):
-            rate = low * factor**number
-            loss = step(rate)
-            reference = before if stop == "before" else best_loss
-            if stop and loss > 4 * reference:
-                break
-            if nan and math.isnan(loss):
-                break
-            if loss < best_loss:
-                best_rate, best_loss = rate, loss
-            before = loss
-        return {"tenth": best_rate / 10, "best": best_rate, "loss": best_loss, "last": rate / 10}[
-            answer
-        ]
-
-    return find
-
-
-def find_downwards(step, low, high, steps):
-    return _find(stop=False)(step, high, low, steps)
-
-
-def find_without_steps(step, low, high, steps):
-    return math.sqrt(low * high)
-
-
-def find_with_lists(step, low, high, steps):
-    rates, losses = np.geomspace(low, high, steps), []
-    for rate in rates:
-        loss = step(rate)
-        if np.isnan(loss) or (losses and loss > 4 * min(losses)):
-            break
-        losses.append(loss)
-    return rates[np.argmin(losses)] * 0.1
-
-
-finder = Exercise(
-    id="15.4",
-    title="A learning-rate finder",
-    minutes=20,
-    statement="""Write `find_learning_rate(step, low, high, steps)`.
-
-- `step(rate)` takes one training step at a learning rate, a Python float, and returns the loss
-  before the step as a Python float. The function `rate_stepper()` above returns such a function.
-- `low` and `high`: the first and the last rate, floats, 0 < low < high.
-- `steps`: the number of rates, a whole number of 2 or more.
-
-Call `step` with rates that grow by one constant factor from `low` to `high`, both included, in this
-order. End early, right after a loss that is NaN or more than 4 times the smallest loss seen
-before it. Return **a tenth of the rate whose call gave the smallest loss**, as a float.
-
-For example, `low=0.001`, `high=10.0`, `steps=5` means the rates 0.001, 0.01, 0.1, 1 and 10. When it
-is right, try `find_learning_rate(rate_stepper(), 0.001, 10.0, 100)`.""",
-    stub="def find_learning_rate(step, low, high, steps):\n    ...",
-    answer="find_learning_rate",
-    check=check_find_learning_rate,
-    reference=find_learning_rate,
-    hints=(
-        "Between the first and the last of n rates lie n - 1 equal factors, and together they make "
-        "high / low.",
-        "Keep two things while you go: the smallest loss, and the rate that gave it. Infinity is a "
-        "good smallest loss to begin with.",
-        'Write the question so that NaN gives the answer "stop": `if not loss < 4 * best_loss: '
-        "break`.",
-    ),
-    explanation=(
-        "The loss falls while the rate learns and rises when it breaks. Its smallest value lies "
-        "near the break, so a tenth is a safe choice. `not loss < ...` is True for NaN, for which "
-        "every comparison is False."
-    ),
-    wrong=(
-        Wrong(find_linearly, "They should grow by the same factor"),
-        Wrong(_find(exponent=lambda steps: 1 / steps), "and not `high`"),
-        Wrong(_find(exponent=lambda steps: 1 / steps, first=1), "multiply after the step"),
-        Wrong(find_downwards, "the first step would ruin the weights"),
-        Wrong(_find(answer="best"), "return a tenth of it"),
-        Wrong(_find(answer="loss"), "You return a loss"),
-        Wrong(_find(answer="last"), "a tenth of the last rate"),
-        Wrong(_find(nan=False), "A loss of NaN at the fourth step"),
-        Wrong(_find(stop=False), "was to end with the 4.1"),
-        Wrong(_find(stop="before"), "with the one before it"),
-        Wrong(find_without_steps, "never called"),
-    ),
-    right=(find_with_lists,),
-)
-
-EXERCISES = (clip, accumulate, mend, finder)
+EXERCISES = (clip, fix, accumulate)

@@ -1,4 +1,4 @@
-"""Data in batches, and a training loop that runs many steps in one call of a graph (lesson 15)."""
+"""A training loop that takes many steps in one call (lesson 15), and its batches (lesson 16)."""
 
 import functools
 import json
@@ -58,7 +58,7 @@ def make_batches(
         ValueError: no samples, lengths that differ, a number out of range, a seed or
             ``reshuffle=False`` without ``shuffle``, or no full batch where only full ones count.
 
-    Source: TensorFlow guide "tf.data: Build TensorFlow input pipelines". Built in lesson 15.
+    Source: TensorFlow guide "tf.data: Build TensorFlow input pipelines". Built in lesson 16.
     """
     tf = import_tensorflow()
     count = _count_samples(data)
@@ -102,12 +102,12 @@ class TrainingLoop:
     ``loss`` plus ``model.losses`` (weight decay, ``add_loss``). The loss of an epoch is the mean
     over samples, so batches count by their size. Metrics start anew at each epoch.
 
-    From the same weights, optimiser and batches it reaches the weights that Keras' ``fit`` does,
+    From the same weights, optimizer and batches it reaches the weights that Keras' ``fit`` does,
     apart from rounding.
 
     Args:
         model: a Keras model that has its weights. It is called on the first part of a batch.
-        optimizer: a Keras optimiser. It is built for the weights of the model that are trainable
+        optimizer: a Keras optimizer. It is built for the weights of the model that are trainable
             now.
         loss: called as ``loss(targets, outputs)``, such as
             ``keras.losses.SparseCategoricalCrossentropy(from_logits=True)``; returns a scalar, or
@@ -126,7 +126,7 @@ class TrainingLoop:
             name or one is called "loss", or ``steps_per_call`` is below 1.
 
     Source: Keras guides "Writing a training loop from scratch in TensorFlow" and "Customizing what
-    happens in fit()". Built in lesson 15.
+    happens in fit()". Built in lesson 15, with one step a call; lesson 16 puts many into one.
     """
 
     def __init__(
@@ -145,7 +145,7 @@ class TrainingLoop:
         _check_model(model)
         if not isinstance(optimizer, keras.optimizers.Optimizer):
             raise TypeError(
-                "optimizer: expected a Keras optimiser such as keras.optimizers.Adam(1e-3), "
+                "optimizer: expected a Keras optimizer such as keras.optimizers.Adam(1e-3), "
                 f"got {short(optimizer)}."
             )
         if isinstance(loss, type) or not callable(loss):
@@ -196,7 +196,7 @@ class TrainingLoop:
             validation_data: batches that are measured after each epoch and not learned. The
                 history then has ``val_loss`` and so on.
             checkpoint: a folder. After each epoch the state of the run is stored there: weights,
-                optimiser, what Dropout has drawn, place in the data, history. A call that finds a
+                optimizer, what Dropout has drawn, place in the data, history. A call that finds a
                 state goes on from it. It comes to the result of a run that was never interrupted if
                 the batches are made in the same way, with the same seeds.
             progress: show a progress bar; by default unless output is being recorded.
@@ -209,7 +209,7 @@ class TrainingLoop:
             TypeError: an argument has the wrong type, or batches are no tuples of two or three.
             ValueError: a number out of range, no batches, a number of batches that is not known,
                 validation data without end, other trainable weights than when the loop was made,
-                or a checkpoint of another model or optimiser.
+                or a checkpoint of another model or optimizer.
 
         Built in lesson 15.
         """
@@ -352,7 +352,7 @@ class TrainingLoop:
             raise ValueError(
                 f"model: it has {len(now)} trainable weights now, and the loop was made for "
                 f"{len(self._trained)} others. After freezing or thawing, make a new TrainingLoop "
-                "with a new optimiser."
+                "with a new optimizer."
             )
 
     def _make_bar(self, epoch: int, epochs: int, steps: int) -> Any:
@@ -365,7 +365,7 @@ class TrainingLoop:
 
 
 class _Run:
-    """The state of a run in a folder: weights, optimiser, place in the data, history."""
+    """The state of a run in a folder: weights, optimizer, place in the data, history."""
 
     def __init__(self, loop: TrainingLoop, iterator: Any, folder: str | Path):
         tf = import_tensorflow()
@@ -395,7 +395,7 @@ class _Run:
         except (AssertionError, ValueError, tf.errors.OpError) as error:
             raise ValueError(
                 f"checkpoint: the state in {str(self._folder)!r} is not that of this model, "
-                "optimiser and data. Give an empty folder, or the model that was trained there."
+                "optimizer and data. Give an empty folder, or the model that was trained there."
             ) from error
         return json.loads(self._history.numpy())
 
@@ -517,7 +517,7 @@ def _check_batches(name: str, batches: Any) -> None:
     for leaf in tf.nest.flatten(spec):
         if getattr(leaf, "shape", None) is not None and leaf.shape.rank == 0:
             raise ValueError(
-                f"{name}: expected batches, got single samples. Put .batch(32) behind the dataset."
+                f"{name}: expected batches, got single samples. Put .batch(32) after the dataset."
             )
 
 
