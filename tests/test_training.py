@@ -329,7 +329,7 @@ BAD_LOOPS = {
     "model": (lambda: make_loop(lambda x: x), "model: expected a Keras model"),
     "unbuilt": (lambda: make_loop(unbuilt()), "has no weights yet. Call it once"),
     "frozen": (lambda: make_loop(all_frozen()), "are frozen"),
-    "optimizer": (lambda: make_loop(optimizer="adam"), "optimizer: expected a Keras optimiser"),
+    "optimizer": (lambda: make_loop(optimizer="adam"), "optimizer: expected a Keras optimizer"),
     "loss": (lambda: make_loop(loss="mse"), "loss: expected a function of targets and outputs"),
     "loss class": (
         lambda: make_loop(loss=keras.losses.MeanSquaredError),
