@@ -15,7 +15,7 @@ CELLS = (
     *("batches", "loss_function", "simple_step", "first_batch", "first_weights", "train"),
     *("largest_gap", "penalized_model", "penalized", "forgetful", "training_step", "mindful"),
     *("published", "TrainingLoop", "history", "OwnStep", "by_step"),
-    *("new_run", "draws", "saved", "resumed"),
+    *("new_run", "draws", "saved", "gaps"),
 )
 
 
