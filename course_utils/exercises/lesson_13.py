@@ -1,26 +1,197 @@
-"""Exercises of lesson 13: training with fit."""
+"""Exercises of lesson 13, training with fit."""
 
 import math
 
 import numpy as np
 
 from course_utils.exercises.expect import (
-    NotAttempted,
     call,
     describe,
     expect_shape,
     fail,
     is_close,
-    lent,
+    to_array,
 )
 from course_utils.exercises.judging import Exercise, Wrong
 from course_utils.session import import_tensorflow
 
 tf = import_tensorflow()
 import keras  # noqa: E402
-from keras import layers  # noqa: E402
 
 # ---------------------------------------------------------------- 13.1
+
+
+def best_epoch(history, name, mode):
+    values = np.array(history[name])
+    if mode == "max":
+        values = -values
+    return int(np.nanargmin(values)) + 1
+
+
+HISTORY = {
+    "loss": [1.9, 1.2, 0.8, 0.5, 0.3, 0.2],
+    "val_loss": [1.5, 1.1, 0.9, 0.95, 0.9, 1.3],
+    "val_accuracy": [0.41, 0.6, 0.72, 0.75, 0.81, 0.79],
+    "error": [0.0, -0.5, -0.2, 0.1, 0.3, 0.4],
+}
+BROKEN = {"loss": [1.9, 1.2, math.nan, math.nan], "score": [0.2, math.nan, 0.6, 0.5]}
+
+
+def check_best_epoch(answer):
+    def best(history, name, mode):
+        """Return the epoch that the answer names, as a whole number."""
+        copies = {key: list(values) for key, values in history.items()}
+        got = to_array(call(answer, copies, name, mode), "What it returns")
+        if got.size != 1:
+            fail(f"Expected one whole number, got an array of shape {got.shape}.")
+        if copies != history:
+            fail("The lists in the history have changed. They belong to the caller.")
+        return got.item()
+
+    got = best(HISTORY, "val_accuracy", "max")
+    if got in HISTORY["val_accuracy"]:
+        fail(f"It returns the value {got}. Expected the number of its epoch, from 1 on.")
+    if got == 4:
+        fail(
+            "The highest of 0.41, 0.6, 0.72, 0.75, 0.81, 0.79 is in the fifth place, and the "
+            "answer is 4. A list counts from 0, epochs count from 1."
+        )
+    if got == 1:
+        fail(
+            'With `mode="max"` it names the epoch of the lowest value. Of an accuracy, more is '
+            "better."
+        )
+    if got == 3:
+        fail("It looks at `val_loss`, whatever the name. `name` says which list counts.")
+    if got != 5:
+        fail(f"The highest of 0.41, 0.6, 0.72, 0.75, 0.81, 0.79 is in epoch 5, and not in {got}.")
+    got = best(HISTORY, "val_loss", "min")
+    if got == 1:
+        fail(
+            'With `mode="min"` it names the epoch of the highest value. Of a loss, less is better.'
+        )
+    if got == 5:
+        fail(
+            "The lowest value, 0.9, comes in epochs 3 and 5, and the answer is 5. The earlier one "
+            "took less training."
+        )
+    if got != 3:
+        fail(f"The lowest of 1.5, 1.1, 0.9, 0.95, 0.9, 1.3 is in epoch 3, and not in {got}.")
+    if best(HISTORY, "error", "min") != 2:
+        fail("For 0.0, -0.5, -0.2, 0.1, 0.3, 0.4 the lowest value is in epoch 2. Mind the sign.")
+    got = best(BROKEN, "loss", "min")
+    if got == 3:
+        fail(
+            "The loss is 1.9, 1.2, NaN, NaN, and the answer is 3, the first NaN. NumPy's `argmin` "
+            "and `argmax` take NaN for the best value; `np.nanargmin` passes it over."
+        )
+    if got != 2:
+        fail(f"The loss is 1.9, 1.2, NaN, NaN: epoch 2 is the best, and not {got}.")
+    got = best(BROKEN, "score", "max")
+    if got != 3:
+        fail(
+            f"With `max` the best of 0.2, NaN, 0.6, 0.5 is in epoch 3, and the answer is {got}. "
+            "No comparison with NaN is true."
+        )
+
+
+def best_by_loop(history, name, mode):
+    best = None
+    for epoch, value in enumerate(history[name], start=1):
+        if math.isnan(value):
+            continue
+        if best is None or (value < best[0] if mode == "min" else value > best[0]):
+            best = value, epoch
+    return best[1]
+
+
+def best_by_sorting(history, name, mode):
+    known = [(v if mode == "min" else -v, e) for e, v in enumerate(history[name]) if v == v]
+    return np.int64(min(known)[1] + 1)
+
+
+def best_from_zero(history, name, mode):
+    return best_epoch(history, name, mode) - 1
+
+
+def best_nan(history, name, mode):
+    values = np.array(history[name])
+    return (np.argmin(values) if mode == "min" else np.argmax(values)) + 1
+
+
+def best_always_lowest(history, name, mode):
+    return int(np.nanargmin(history[name])) + 1
+
+
+def best_always_highest(history, name, mode):
+    return int(np.nanargmax(history[name])) + 1
+
+
+def best_of_val_loss(history, name, mode):
+    return int(np.nanargmin(history["val_loss"])) + 1
+
+
+def best_value(history, name, mode):
+    return np.nanmin(history[name]) if mode == "min" else np.nanmax(history[name])
+
+
+def best_last(history, name, mode):
+    values = history[name][::-1]
+    place = np.nanargmin(values) if mode == "min" else np.nanargmax(values)
+    return len(values) - int(place)
+
+
+def best_by_size(history, name, mode):
+    values = np.abs(history[name])
+    return int(np.nanargmin(values) if mode == "min" else np.nanargmax(values)) + 1
+
+
+epoch = Exercise(
+    id="13.1",
+    title="Which epoch would you keep?",
+    minutes=5,
+    statement="""Write `best_epoch(history, name, mode)`. `history` is a dict as `fit` leaves it: a
+list for each name, with one number for each epoch. Return the number of the epoch, counted **from
+1**, in which `history[name]` is best: lowest with `mode="min"`, highest with `mode="max"`.
+
+- Of several equal values, the earliest epoch counts.
+- A run can break, and its numbers are NaN from then on. NaN is never the best; at least one value
+  is a number.
+
+For example, for `{"val_loss": [0.9, 0.5, 0.7]}`, the name `"val_loss"` and the mode `"min"` it is
+2.
+
+When it is right, ask for `best_epoch(plain, "val_loss", "min")` and for the best `"val_accuracy"`.
+Is it the same epoch?""",
+    stub="def best_epoch(history, name, mode):\n    ...",
+    answer="best_epoch",
+    check=check_best_epoch,
+    reference=best_epoch,
+    hints=(
+        "`np.argmin` and `np.argmax` return the place of the smallest and of the largest number, "
+        "the first one of several.",
+        "Places count from 0. And try `np.argmin([0.5, np.nan])`: is that what you want?",
+        "`np.nanargmin` passes NaN over. The largest of some numbers is the smallest of their "
+        "negatives.",
+    ),
+    explanation=(
+        "Whoever picks an epoch needs three things that no history says: which number counts, "
+        "which direction is better, and what to do with NaN."
+    ),
+    wrong=(
+        Wrong(best_from_zero, "A list counts from 0"),
+        Wrong(best_nan, "the first NaN"),
+        Wrong(best_always_lowest, "Of an accuracy, more is"),
+        Wrong(best_always_highest, "Of a loss, less is better"),
+        Wrong(best_of_val_loss, "says which list counts"),
+        Wrong(best_value, "It returns the value"),
+        Wrong(best_last, "The earlier one"),
+        Wrong(best_by_size, "Mind the sign"),
+    ),
+    right=(best_by_loop, best_by_sorting),
+)
+
+# ---------------------------------------------------------------- 13.2
 
 COUNT = 60  # images of a check
 
@@ -58,7 +229,7 @@ def check_prepare(answer):
     if shared:
         fail(
             f"{len(shared)} images have one copy in the training data and another in the "
-            "validation data, so the model is examined on what it has learned by heart. In which "
+            "validation data, so the model is measured on what it has learned by heart. In which "
             "order must copying and splitting come?"
         )
     held = COUNT - COUNT * 4 // 5
@@ -212,9 +383,9 @@ def prepare_in_pairs(images, labels, rng):
 
 
 leak = Exercise(
-    id="13.1",
+    id="13.2",
     title="Find the leak",
-    minutes=20,
+    minutes=10,
     statement="""This function prepares data for a training run. It runs, and it leaks twice:
 
 ```python
@@ -228,9 +399,9 @@ def prepare(images, labels, rng):
     return images[:cut], labels[:cut], images[cut:], labels[cut:]
 ```
 
-Write it anew without the leaks. `images` is float32 of shape `(n, height, width)`, `labels` an
-integer array of shape `(n,)`, `rng` a `numpy.random.Generator`; the arrays stay as they are.
-Return four arrays, training images and labels, validation images and labels:
+Write it again, without the leaks. `images` is float32 of shape `(n, height, width)`, `labels` an
+integer array of shape `(n,)`, `rng` a `numpy.random.Generator`; the arrays that come in stay as
+they are. Return four arrays, training images and labels, validation images and labels:
 
 - `n * 4 // 5` of the images, drawn by `rng`, are for training, and the others for validation;
 - training holds its images and a shifted copy of each, in any order, validation only its images;
@@ -243,14 +414,14 @@ For example, 60 images give 96 for training and 12 for validation.""",
     check=check_prepare,
     reference=prepare,
     hints=(
-        "Follow one image and its copy through the function. Can they be parted by the cut?",
+        "Follow one image and its copy through the function. Can the cut separate them?",
         "Everything that mixes images or computes from several of them must come after the cut.",
         "Shuffle, cut, take mean and deviation of the training part, apply them to both parts, "
         "and copy the training part last.",
     ),
     explanation=(
         "The cut comes first, so nothing of a held-out image can reach the training data: neither "
-        "a copy nor its share in a mean. Validation is treated as a picture in use will be."
+        "a copy nor its part in a mean. Validation is treated as a picture in use will be."
     ),
     wrong=(
         Wrong(prepare_leaky, "one copy in the training data"),
@@ -264,675 +435,223 @@ For example, 60 images give 96 for training and 12 for validation.""",
     right=(prepare_in_pairs,),
 )
 
-# ---------------------------------------------------------------- a model for 13.2 and 13.3
-
-
-def sliding_model(rate=1.0):
-    """Return a model of one weight whose gradient is 1: each step moves it by the rate."""
-    model = keras.Sequential(
-        [keras.Input((1,)), layers.Dense(1, use_bias=False, kernel_initializer="zeros")]
-    )
-    model.compile(
-        keras.optimizers.SGD(rate),
-        loss=lambda labels, outputs: outputs,
-        run_eagerly=True,
-    )
-    return model
-
-
-def train_with_your_callback(model, callbacks, epochs, batches):
-    """Train and return the model; its name stands in the verdict on a callback that raises."""
-    ones = np.ones((batches, 1), "float32")
-    model.fit(
-        ones, ones, batch_size=1, epochs=epochs, shuffle=False, verbose=0, callbacks=callbacks
-    )
-    return model
-
-
-def make_callback(answer, *args):
-    made = call(answer, *args)
-    if not isinstance(made, keras.callbacks.Callback):
-        fail("The class is no callback: derive it from keras.callbacks.Callback.")
-    if not any(
-        getattr(answer, name) is not getattr(keras.callbacks.Callback, name)
-        for name in dir(keras.callbacks.Callback)
-        if name.startswith("on_")
-    ):
-        raise NotAttempted("The class has no hook of its own yet. Which moment do you need?")
-    return made
-
-
-# ---------------------------------------------------------------- 13.2
-
-
-class StopAt(keras.callbacks.Callback):
-    def __init__(self, monitor, target):
-        super().__init__()
-        self.monitor, self.target = monitor, target
-
-    def on_epoch_end(self, epoch, logs=None):
-        value = (logs or {}).get(self.monitor)
-        if value is not None and value >= self.target:
-            self.model.stop_training = True
-
-
-class _Script(keras.callbacks.Callback):
-    """Write given values into the logs of each epoch, and count epochs and batches."""
-
-    def __init__(self, **values):
-        super().__init__()
-        self.values, self.epochs, self.batches = values, 0, 0
-
-    def on_train_batch_end(self, batch, logs=None):
-        self.batches += 1
-
-    def on_epoch_end(self, epoch, logs=None):
-        self.epochs += 1
-        logs.update({name: values[epoch] for name, values in self.values.items()})
-
-
-def epochs_run(answer, monitor, target, **values):
-    """Return how many epochs of two batches ran before the learner's callback stopped the run."""
-    script = _Script(**values)
-    longest = len(next(iter(values.values())))
-    call(
-        train_with_your_callback,
-        sliding_model(0.0),
-        [script, make_callback(answer, monitor, target)],
-        longest,
-        2,
-    )
-    if script.batches != 2 * script.epochs:
-        fail("An epoch was cut short. Numbers of an epoch are known only at its end.")
-    return script.epochs
-
-
-def check_stop(answer):
-    rising = [0.2, 0.4, 0.55, 0.7, 0.9, 0.95]
-    ran = epochs_run(answer, "score", 0.6, score=rising, other=[1.0] * 6)
-    if ran == 6:
-        fail(
-            "The value passed the target in epoch 4, and the run went on to its end. Whose "
-            "attribute `stop_training` ends a run: the callback's or the model's? And does the "
-            "hook that you chose see the value?"
-        )
-    if ran == 5:
-        fail(
-            "The value passed the target in epoch 4, and the run stopped after epoch 5. Which hook "
-            "sees the value of an epoch as soon as there is one?"
-        )
-    if ran < 4:
-        low = epochs_run(answer, "score", 0.6, score=[0.2] * 4, other=[0.2] * 4)
-        if low == 4:
-            fail("The run stopped by the value of another name. `monitor` says which one counts.")
-        fail(f"The target is 0.6, and the run stopped in epoch {ran}, where the value is below it.")
-    if epochs_run(answer, "score", 0.5, score=[0.1, 0.2, 0.5, 0.5, 0.5], other=[0.0] * 5) != 3:
-        fail("The value was exactly the target in epoch 3, and the run went on: reached counts.")
-    if epochs_run(answer, "loss", -0.5, loss=[-2.0, -1.0, 0.0, 1.0]) != 3:
-        fail("The run stopped by a number of a batch. Wait for the value of the whole epoch.")
-    if epochs_run(answer, "missing", 0.5, score=[0.9, 0.9, 0.9]) != 3:
-        fail("The logs have no such name, and the run was stopped. Without a value, do nothing.")
-    if epochs_run(answer, "missing", -0.5, score=[-0.9, -0.9, -0.9]) != 3:
-        fail(
-            "The logs have no such name, the target is -0.5, and the run was stopped. A name that "
-            "is missing is not a value of 0."
-        )
-
-
-class StopItself(StopAt):
-    def on_epoch_end(self, epoch, logs=None):
-        if logs.get(self.monitor, 0.0) >= self.target:
-            self.stop_training = True
-
-
-class StopAbove(StopAt):
-    def on_epoch_end(self, epoch, logs=None):
-        if logs.get(self.monitor, -math.inf) > self.target:
-            self.model.stop_training = True
-
-
-class StopLate(StopAt):
-    value = None
-
-    def on_epoch_end(self, epoch, logs=None):
-        if self.value is not None and self.value >= self.target:
-            self.model.stop_training = True
-        self.value = logs.get(self.monitor)
-
-
-class StopInBatch(StopAt):
-    def on_train_batch_end(self, batch, logs=None):
-        if logs.get(self.monitor, -math.inf) >= self.target:
-            self.model.stop_training = True
-
-
-class StopBelow(StopAt):
-    def on_epoch_end(self, epoch, logs=None):
-        if logs.get(self.monitor, math.inf) <= self.target:
-            self.model.stop_training = True
-
-
-class StopByAny(StopAt):
-    def on_epoch_end(self, epoch, logs=None):
-        if max(logs.values()) >= self.target:
-            self.model.stop_training = True
-
-
-class StopWithoutName(StopAt):
-    def on_epoch_end(self, epoch, logs=None):
-        if logs[self.monitor] >= self.target:
-            self.model.stop_training = True
-
-
-class StopOnZero(StopAt):
-    def on_epoch_end(self, epoch, logs=None):
-        if logs.get(self.monitor, 0.0) >= self.target:
-            self.model.stop_training = True
-
-
-class StopByError(StopAt):
-    def on_epoch_end(self, epoch, logs=None):
-        if logs.get(self.monitor, -math.inf) >= self.target:
-            raise StopIteration("target reached")
-
-
-class StopAndRemember(keras.callbacks.Callback):
-    def __init__(self, monitor, target):
-        super().__init__()
-        self.enough = lambda logs: monitor in logs and not logs[monitor] < target
-
-    def on_epoch_end(self, epoch, logs=None):
-        self.model.stop_training = self.model.stop_training or self.enough(logs)
-
-
-stop = Exercise(
-    id="13.2",
-    title="Stop on a target",
-    minutes=10,
-    statement="""Write the class `StopAt`, a callback that ends a run as soon as it is good enough.
-`StopAt(monitor, target)` takes the name of a number in the logs of an epoch, such as
-`"val_accuracy"`, and a float. The run ends after the first epoch in which that number is **at
-least** `target`. Where the logs do not hold the name, nothing happens.
-
-For example, with `StopAt("val_accuracy", 0.9)` and the values 0.7, 0.9, 0.95, `fit(..., epochs=3)`
-trains for two epochs.""",
-    stub="""class StopAt(keras.callbacks.Callback):
-    def __init__(self, monitor, target):
-        ...""",
-    answer="StopAt",
-    check=check_stop,
-    reference=StopAt,
-    hints=(
-        "Keep both arguments in `__init__`. Which hook is called once an epoch, with its logs?",
-        "A run ends after the epoch in which `stop_training` of the model becomes True; a callback "
-        "reaches the model by `self.model`.",
-        "`logs.get(self.monitor)` is None where there is no such name.",
-    ),
-    explanation=(
-        "`on_epoch_end` is the first hook that knows the numbers of an epoch, validation included. "
-        "It sets the model's flag, and `fit` leaves its loop and still calls `on_train_end`."
-    ),
-    wrong=(
-        Wrong(StopItself, "the callback's or the model's"),
-        Wrong(StopAbove, "reached counts"),
-        Wrong(StopLate, "stopped after epoch 5"),
-        Wrong(StopInBatch, "An epoch was cut short"),
-        Wrong(StopBelow, "where the value is below it"),
-        Wrong(StopByAny, "the value of another name"),
-        Wrong(StopWithoutName, "KeyError"),
-        Wrong(StopOnZero, "is not a value of 0"),
-        Wrong(StopByError, "StopIteration"),
-    ),
-    right=(StopAndRemember,),
-)
-
 # ---------------------------------------------------------------- 13.3
 
 
-class WarmupCosine(keras.callbacks.Callback):
-    def __init__(self, peak, warmup, total):
+class QuantileLoss(keras.losses.Loss):
+    def __init__(self, q):
         super().__init__()
-        self.peak, self.warmup, self.total = peak, warmup, total
+        self.q = q
 
-    def on_train_begin(self, logs=None):
-        self.step = 0
-
-    def on_train_batch_begin(self, batch, logs=None):
-        self.model.optimizer.learning_rate = self.rate(self.step)
-        self.step += 1
-
-    def rate(self, step):
-        if step < self.warmup:
-            return self.peak * step / self.warmup
-        share = min((step - self.warmup) / (self.total - self.warmup), 1.0)
-        return self.peak * (1 + math.cos(math.pi * share)) / 2
+    def call(self, y_true, y_pred):
+        y_true = tf.reshape(y_true, tf.shape(y_pred))
+        return tf.where(
+            y_true > y_pred, self.q * (y_true - y_pred), (1 - self.q) * (y_pred - y_true)
+        )
 
 
-class _Moves(keras.callbacks.Callback):
-    """Record by how much the one weight of the model moves in each batch: the rate itself."""
+TARGETS = np.array([1.0, 2.0, -1.0, 0.5], np.float32)
+OUTPUTS = np.array([[0.0], [2.5], [1.0], [0.5]], np.float32)
+ROW_WEIGHTS = np.array([1.0, 0.0, 2.0, 5.0], np.float32)
 
-    def __init__(self):
+
+def quantile_prices(targets, outputs, q):
+    """Return what each target costs with each output, by broadcasting."""
+    below = targets - outputs
+    return np.maximum(q * below, (q - 1) * below)
+
+
+def check_quantile_loss(answer):
+    if not isinstance(answer, type) or not issubclass(answer, keras.losses.Loss):
+        fail(f"Got {describe(answer)}; expected the class, derived from keras.losses.Loss.")
+    for q in (0.9, 0.3):
+        loss = call(answer, q)
+        if type(loss).call is keras.losses.Loss.call:
+            fail("The class has no method `call` of its own, and so it computes nothing.")
+        column = TARGETS[:, np.newaxis]
+        call(loss.call, tf.constant(column), tf.constant(OUTPUTS))  # is there a result?
+        right = quantile_prices(column, OUTPUTS, q)
+        got = value_of(loss, column, OUTPUTS)
+        if is_close(got, -right.mean()):
+            fail("It is negative: a target below the output gives a negative difference.")
+        mistakes = {
+            "too low costs what too high should cost. Is the difference taken the other way "
+            "round?": quantile_prices(column, OUTPUTS, 1 - q),
+            "every miss costs its size alone. `q` has to tell too low from too high.": (
+                np.abs(column - OUTPUTS)
+            ),
+            "the difference is squared. The price grows with its size.": (
+                np.where(column > OUTPUTS, q, 1 - q) * (column - OUTPUTS) ** 2
+            ),
+            "an output that is too high costs nothing, so that the largest output is the "
+            "cheapest.": q * np.maximum(column - OUTPUTS, 0),
+            "an output that is too high costs its whole difference. Its factor is 1 - q.": (
+                np.where(column > OUTPUTS, q, 1) * np.abs(column - OUTPUTS)
+            ),
+        }
+        for says, prices in mistakes.items():
+            if is_close(got, prices.mean()):
+                fail(f"With q = {q}, {says}")
+        if not is_close(got, right.mean()):
+            fail(
+                f"With q = {q}, targets {column[:, 0].tolist()} and outputs "
+                f"{OUTPUTS[:, 0].tolist()} the loss is {got:.4g}; expected {right.mean():.4g}."
+            )
+        got = value_of(loss, TARGETS, OUTPUTS)
+        if is_close(got, quantile_prices(TARGETS, OUTPUTS, q).mean()):
+            fail(
+                "With targets of shape (4,) and outputs of shape (4, 1), each target is compared "
+                "with each output: broadcasting. Give the targets the shape of the outputs."
+            )
+        if not is_close(got, right.mean()):
+            fail(
+                f"With targets of shape (4,) the loss is {got:.4g}, with the same targets of shape "
+                f"(4, 1) it is {right.mean():.4g}. It must be the same."
+            )
+        weighted = value_of(loss, TARGETS, OUTPUTS, sample_weight=ROW_WEIGHTS)
+        if not is_close(weighted, np.mean(right[:, 0] * ROW_WEIGHTS)):
+            fail(
+                "With `sample_weight` the loss is wrong: `call` returns a mean, and so no row can "
+                "be weighted any more. Return one number for each row; Keras takes the mean."
+            )
+
+
+def value_of(loss, targets, outputs, **options):
+    """Call the learner's loss; return its value as a float."""
+
+    def your_loss():
+        return loss(tf.constant(targets), tf.constant(outputs), **options)
+
+    your_loss.__name__ = type(loss).__name__
+    value = to_array(call(your_loss), "The loss")
+    if value.size != 1:
+        fail(f"The loss is no single number, but has the shape {value.shape}.")
+    return float(value.reshape(()))
+
+
+class QuantileByMaximum(keras.losses.Loss):
+    def __init__(self, q):
+        super().__init__(name="quantile")
+        self.q = q
+
+    def call(self, y_true, y_pred):
+        below = keras.ops.reshape(y_true, (-1, 1)) - y_pred
+        return keras.ops.maximum(self.q * below, (self.q - 1) * below)
+
+
+class QuantileByRows(QuantileLoss):
+    def call(self, y_true, y_pred):
+        gap = tf.reshape(y_true, [-1]) - y_pred[:, 0]
+        return self.q * tf.nn.relu(gap) + (1 - self.q) * tf.nn.relu(-gap)
+
+
+class QuantileBroadcast(QuantileLoss):
+    def call(self, y_true, y_pred):
+        below = y_true - y_pred
+        return tf.maximum(self.q * below, (self.q - 1) * below)
+
+
+class QuantileTurned(QuantileLoss):
+    def call(self, y_true, y_pred):
+        above = y_pred - tf.reshape(y_true, tf.shape(y_pred))
+        return tf.maximum(self.q * above, (self.q - 1) * above)
+
+
+class QuantileAbsolute(QuantileLoss):
+    def call(self, y_true, y_pred):
+        return tf.abs(tf.reshape(y_true, tf.shape(y_pred)) - y_pred)
+
+
+class QuantileSquared(QuantileLoss):
+    def call(self, y_true, y_pred):
+        below = tf.reshape(y_true, tf.shape(y_pred)) - y_pred
+        return tf.where(below > 0, self.q, 1 - self.q) * tf.square(below)
+
+
+class QuantileOneSided(QuantileLoss):
+    def call(self, y_true, y_pred):
+        return self.q * tf.nn.relu(tf.reshape(y_true, tf.shape(y_pred)) - y_pred)
+
+
+class QuantileHighByOne(QuantileLoss):
+    def call(self, y_true, y_pred):
+        below = tf.reshape(y_true, tf.shape(y_pred)) - y_pred
+        return tf.where(below > 0, self.q * below, -below)
+
+
+class QuantileNegative(QuantileLoss):
+    def call(self, y_true, y_pred):
+        return -super().call(y_true, y_pred)
+
+
+class QuantileMean(QuantileLoss):
+    def call(self, y_true, y_pred):
+        return tf.reduce_mean(super().call(y_true, y_pred))
+
+
+class QuantileUnfinished(keras.losses.Loss):
+    def __init__(self, q):
         super().__init__()
-        self.moves, self.place = [], 0.0
-
-    def on_train_batch_end(self, batch, logs=None):
-        place = float(self.model.get_weights()[0][0, 0])
-        self.moves.append(self.place - place)
-        self.place = place
+        self.q = q
 
 
-def rates_of(answer, peak, warmup, total, batches, epochs):
-    """Return the learning rate that each batch of a real run was trained with."""
-    recorder = _Moves()
-    made = make_callback(answer, peak, warmup, total)
-    call(train_with_your_callback, sliding_model(7.0), [made, recorder], epochs, batches)
-    return np.array(recorder.moves)
+def quantile_function(y_true, y_pred, q=0.9):
+    return QuantileLoss(q).call(y_true, y_pred)
 
 
-def expected_rates(peak, warmup, total, count):
-    schedule = WarmupCosine(peak, warmup, total)
-    return np.array([schedule.rate(step) for step in range(count)])
-
-
-def check_warmup(answer):
-    peak, warmup, total, batches = 0.5, 7, 20, 5
-    rates = rates_of(answer, peak, warmup, total, batches, epochs=4)
-    right = expected_rates(peak, warmup, total, 20)
-
-    def same(values, others):
-        return is_close(values, others, tolerance=1e-4)
-
-    if same(rates, np.full(20, 7.0)):
-        fail(
-            "All batches were trained with the rate that `compile` was given. Set "
-            "`self.model.optimizer.learning_rate`."
-        )
-    if all(np.ptp(rates[start : start + batches]) < 1e-5 for start in range(0, 20, batches)):
-        fail(
-            "The rate changes once an epoch. Steps are batches here: a warm-up of 7 is over in "
-            "the second epoch."
-        )
-    if same(rates[:batches], rates[batches : 2 * batches]):
-        fail(
-            "The schedule starts anew in each epoch. The argument `batch` of a hook counts the "
-            "batches of its epoch; who counts those of the run?"
-        )
-    if same(rates[1:], right[:-1]):
-        fail(
-            "The rates are right, and each comes one batch late: the first batch was trained with "
-            "what `compile` was given. Which hook comes before the step?"
-        )
-    if same(rates[:-1], right[1:]):
-        fail("The rates are right, and each comes one batch early. The first batch has step 0.")
-    if not same(rates[:warmup], right[:warmup]):
-        fail(
-            f"The warm-up is off. With peak {peak} and {warmup} steps, batch 0 has the rate 0, and "
-            f"each batch has {peak / warmup:.4f} more than the one before."
-        )
-    steps = np.arange(warmup, total)
-    if same(rates[warmup:], peak * (1 + np.cos(np.pi * steps / total)) / 2):
-        fail(
-            "The rate falls from the peak at a jump: the cosine counts the warm-up steps as well. "
-            "It begins where the warm-up ends, and has the rest of the run for itself."
-        )
-    if same(rates[warmup:], 2 * right[warmup:]):
-        fail("The cosine starts at twice the peak: 1 + cos goes from 2 to 0.")
-    if not same(rates, right):
-        fail("The warm-up is right, and the fall is not: half a cosine wave, from the peak to 0.")
-    longer = rates_of(answer, 0.2, 3, 10, 4, epochs=4)
-    if same(longer[:10], expected_rates(0.2, 3, 10, 10)) and np.any(np.abs(longer[10:]) > 1e-5):
-        fail(
-            "The run is longer than `total`, and the rate rises again: a cosine does. From step "
-            "`total` on it must stay 0."
-        )
-    if not same(longer, expected_rates(0.2, 3, 10, 16)):
-        fail("With other numbers (peak 0.2, warmup 3, total 10) the rates are off.")
-
-
-class WarmupByEpoch(WarmupCosine):
-    def on_epoch_begin(self, epoch, logs=None):
-        self.model.optimizer.learning_rate = self.rate(epoch)
-
-    def on_train_batch_begin(self, batch, logs=None):
-        pass
-
-
-class WarmupByBatch(WarmupCosine):
-    def on_train_batch_begin(self, batch, logs=None):
-        self.model.optimizer.learning_rate = self.rate(batch)
-
-
-class WarmupLate(WarmupCosine):
-    def on_train_batch_begin(self, batch, logs=None):
-        pass
-
-    def on_train_batch_end(self, batch, logs=None):
-        self.model.optimizer.learning_rate = self.rate(self.step)
-        self.step += 1
-
-
-class WarmupEarly(WarmupCosine):
-    def on_train_begin(self, logs=None):
-        self.step = 1
-
-
-class WarmupOverAll(WarmupCosine):
-    def rate(self, step):
-        if step < self.warmup:
-            return self.peak * step / self.warmup
-        return self.peak * (1 + math.cos(math.pi * min(step / self.total, 1.0))) / 2
-
-
-class WarmupDouble(WarmupCosine):
-    def rate(self, step):
-        return super().rate(step) * (1 if step < self.warmup else 2)
-
-
-class WarmupRises(WarmupCosine):
-    def rate(self, step):
-        if step < self.warmup:
-            return self.peak * step / self.warmup
-        share = (step - self.warmup) / (self.total - self.warmup)
-        return self.peak * (1 + math.cos(math.pi * share)) / 2
-
-
-class WarmupLinear(WarmupCosine):
-    def rate(self, step):
-        if step < self.warmup:
-            return self.peak * step / self.warmup
-        return self.peak * max(self.total - step, 0) / (self.total - self.warmup)
-
-
-class WarmupElsewhere(WarmupCosine):
-    def on_train_batch_begin(self, batch, logs=None):
-        self.learning_rate = self.rate(self.step)
-        self.step += 1
-
-
-class WarmupByOptimiser(WarmupCosine):
-    def on_train_batch_begin(self, batch, logs=None):
-        done = int(self.model.optimizer.iterations)
-        self.model.optimizer.learning_rate.assign(self.rate(done))
-
-
-warmup = Exercise(
+quantile = Exercise(
     id="13.3",
-    title="Warm up, then follow a cosine",
-    minutes=20,
-    statement="""Write the class `WarmupCosine`, a callback that sets the learning rate of each
-batch. `WarmupCosine(peak, warmup, total)` takes the highest rate (a float) and two numbers of
-batches, with `0 < warmup < total`. Let $s$ be the number of batches that are done since training
-began: 0 for the first batch, and going on from epoch to epoch. The batch must be trained with
+    title="A line that nine of ten points lie below",
+    minutes=10,
+    statement="""The squared error makes a model answer with a mean. Whoever asks "how long will it
+take, at most?" wants another answer: one that is too low only once in ten times. A loss can ask
+that question. Write the class `QuantileLoss`, derived from `keras.losses.Loss`.
+`QuantileLoss(q)` takes a fraction between 0 and 1. For a target $y$ and an output $p$ it charges
 
-$$\\text{peak}\\cdot\\frac{s}{\\text{warmup}} \\;\\text{ while } s < \\text{warmup}, \\qquad
-\\frac{\\text{peak}}{2}\\left(1 + \\cos\\left(\\pi\\,\\frac{s - \\text{warmup}}
-{\\text{total} - \\text{warmup}}\\right)\\right) \\;\\text{ while } s < \\text{total},$$
+- $q \\cdot (y - p)$ where the target is above the output;
+- $(1 - q) \\cdot (p - y)$ elsewhere.
 
-and with 0 from then on. `self.model.optimizer.learning_rate = rate` sets it; Python's `math` has
-`cos` and `pi`.
+Outputs have the shape (n, 1), targets (n, 1) or (n,). `call` returns one number for each row.
 
-For example, `WarmupCosine(1.0, 2, 6)` trains six batches with 0, 0.5, 1, 0.854, 0.5 and 0.146.""",
-    stub="""class WarmupCosine(keras.callbacks.Callback):
-    def __init__(self, peak, warmup, total):
+For example, with `q` = 0.9 an output that is 2 too low costs 1.8, one that is 2 too high 0.2.
+
+When it is right, add noise to the line of this section, and count the points below the answers:
+`noisy = y + np.random.normal(size=200)`, then
+`np.mean(noisy < fit_line(QuantileLoss(0.9), noisy)(x)[:, 0])`. Then try 0.5.""",
+    stub="""class QuantileLoss(keras.losses.Loss):
+    def __init__(self, q):
+        super().__init__()
+        self.q = q
+
+    def call(self, y_true, y_pred):
         ...""",
-    answer="WarmupCosine",
-    check=check_warmup,
-    reference=WarmupCosine,
+    answer="QuantileLoss",
+    check=check_quantile_loss,
+    reference=QuantileLoss,
     hints=(
-        "Write the formula as a method of the step first, and try the example by hand.",
-        "The rate must be there before the batch is trained. And the callback has to count the "
-        "batches itself: what a hook is given starts at 0 in each epoch.",
-        "`on_train_begin` sets a counter to 0; `on_train_batch_begin` sets the rate, then adds 1. "
-        "`min(share, 1.0)` keeps the cosine from rising again.",
+        "First make the targets agree with the outputs in shape, as in the section above.",
+        "`tf.where(condition, a, b)` takes from `a` where the condition is true, elsewhere from "
+        "`b`. Do not take the mean: Keras does.",
+        "With the difference d = y - p, the price is the larger one of q · d and (q - 1) · d: "
+        "`tf.maximum`.",
     ),
     explanation=(
-        "The counter lives in the callback and outlasts the epochs; the rate is set before the "
-        "batch. The check reads the rate from how far a weight moves whose gradient is always 1."
+        "Too low costs q, too high 1 - q. The two balance where a fraction q of the targets lies "
+        "below the answer. With 0.5 that is the median."
     ),
     wrong=(
-        Wrong(WarmupByEpoch, "once an epoch"),
-        Wrong(WarmupByBatch, "starts anew in each epoch"),
-        Wrong(WarmupLate, "one batch late"),
-        Wrong(WarmupEarly, "one batch early"),
-        Wrong(WarmupOverAll, "counts the warm-up steps as well"),
-        Wrong(WarmupDouble, "twice the peak"),
-        Wrong(WarmupRises, "rises again"),
-        Wrong(WarmupLinear, "the fall is not"),
-        Wrong(WarmupElsewhere, "the rate that `compile` was given"),
+        Wrong(QuantileBroadcast, "each target is compared with each output"),
+        Wrong(QuantileTurned, "the other way round"),
+        Wrong(QuantileAbsolute, "costs its size alone"),
+        Wrong(QuantileSquared, "the difference is squared"),
+        Wrong(QuantileOneSided, "costs nothing"),
+        Wrong(QuantileHighByOne, "Its factor is 1 - q"),
+        Wrong(QuantileNegative, "It is negative"),
+        Wrong(QuantileMean, "no row can be weighted"),
+        Wrong(QuantileUnfinished, "no method `call`"),
+        Wrong(quantile_function, "got the function"),
     ),
-    right=(WarmupByOptimiser,),
+    right=(QuantileByMaximum, QuantileByRows),
 )
 
-# ---------------------------------------------------------------- 13.4
-
-
-def train_head(model, images, labels):
-    for layer in model.layers[:-1]:
-        layer.trainable = False
-    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    model.compile(keras.optimizers.SGD(0.1), loss)
-
-    before = {layer.name: layer.get_weights() for layer in model.layers}
-    model.fit(images, labels, epochs=1, verbose=0)
-    return {
-        layer.name: any(
-            not np.array_equal(old, new)
-            for old, new in zip(before[layer.name], layer.get_weights(), strict=True)
-        )
-        for layer in model.layers
-        if layer.weights
-    }
-
-
-class _Counter(layers.Layer):
-    """A layer that counts its batches in a weight that nobody trains, and changes nothing."""
-
-    def build(self, shape):
-        self.batches = self.add_weight(shape=(), initializer="zeros", trainable=False)
-
-    def call(self, inputs):
-        self.batches.assign_add(1.0)
-        return inputs
-
-
-def head_data():
-    """Return 32 images of six numbers, and labels from 0 to 2."""
-    rng = np.random.default_rng(94)
-    return rng.normal(size=(32, 6)).astype("float32"), rng.integers(0, 3, 32)
-
-
-@lent
-def fitted_model():
-    """Return a model that has been trained with all of its layers."""
-    model = keras.Sequential(
-        [
-            keras.Input((6,)),
-            layers.Dense(5, name="base"),
-            layers.BatchNormalization(name="bn"),
-            _Counter(name="counter"),
-            layers.Dropout(0.1, name="dropout"),
-            layers.Dense(3, name="head"),
-        ]
-    )
-    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    model.compile(keras.optimizers.SGD(0.1), loss)
-    model.fit(*head_data(), epochs=1, verbose=0)
-    return model
-
-
-def check_head(answer):
-    with fitted_model() as model:
-        judge_head(answer, model)
-
-
-def judge_head(answer, model):
-    before = {layer.name: layer.get_weights() for layer in model.layers}
-    report = call(answer, model, *head_data())
-    moved = {
-        layer.name: any(
-            not np.array_equal(old, new)
-            for old, new in zip(before[layer.name], layer.get_weights(), strict=True)
-        )
-        for layer in model.layers
-        if layer.weights
-    }
-    below = [name for name in ("base", "bn") if moved[name]]
-    if below and not moved["head"]:
-        fail("The head stood still, and the layers below it moved: the wrong side is frozen.")
-    if len(below) == 2 and not model.get_layer("base").trainable:
-        fail(
-            "The layers are marked as frozen, and they moved: the model had been trained before, "
-            "and `fit` went on with the step that it had then. What makes it look again?"
-        )
-    if below:
-        fail(f"The layer `{below[0]}` moved. Only the last layer may, and `bn` is one of the rest.")
-    if not moved["head"]:
-        fail("Nothing moved, the head neither. Is more frozen than the layers below it?")
-    if not isinstance(report, dict):
-        fail(f"Expected a dict from a layer's name to True or False, got {describe(report)}.")
-    if set(report) != set(moved):
-        fail(
-            "The report must have the names of exactly the layers that have weights: here "
-            "`base`, `bn`, `counter` and `head`."
-        )
-    if not any(report.values()):
-        fail(
-            "The head moved, as it should, and the report says that nothing did. Does what "
-            "you kept from before training change along with the weights?"
-        )
-    if not report["counter"]:
-        fail(
-            "The layer `counter` has a count in a weight that is not trainable. The count moved, "
-            "and the report says that it did not: it tells what was meant to move. Compare all "
-            "values, trained or not, with what they were."
-        )
-    if {name: bool(value) for name, value in report.items()} != moved:
-        fail("Only the head and the count moved, and the report says otherwise.")
-
-
-def head_without_compile(model, images, labels):
-    for layer in model.layers[:-1]:
-        layer.trainable = False
-    before = {layer.name: layer.get_weights() for layer in model.layers}
-    model.fit(images, labels, epochs=1, verbose=0)
-    return {layer.name: not np.array_equal(before[layer.name][0], layer.get_weights()[0])
-            for layer in model.layers if layer.weights}  # fmt: skip
-
-
-def head_alias(model, images, labels):
-    before = {layer.name: layer.weights for layer in model.layers if layer.weights}
-    train_head(model, images, labels)
-    return {
-        layer.name: any(
-            not np.array_equal(old, new)
-            for old, new in zip(before[layer.name], layer.weights, strict=True)
-        )
-        for layer in model.layers
-        if layer.weights
-    }
-
-
-def head_all_frozen(model, images, labels):
-    model.trainable = False
-    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    model.compile(keras.optimizers.SGD(0.1), loss)
-    model.fit(images, labels, epochs=1, verbose=0)
-    return {layer.name: layer.name == "head" for layer in model.layers if layer.weights}
-
-
-def head_flags(model, images, labels):
-    train_head(model, images, labels)
-    return {layer.name: layer.trainable for layer in model.layers if layer.weights}
-
-
-def head_frozen(model, images, labels):
-    model.layers[-1].trainable = False
-    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    model.compile(keras.optimizers.SGD(0.1), loss)
-    model.fit(images, labels, epochs=1, verbose=0)
-    return {layer.name: layer.trainable for layer in model.layers if layer.weights}
-
-
-def head_and_norm(model, images, labels):
-    model.layers[0].trainable = False
-    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    model.compile(keras.optimizers.SGD(0.1), loss)
-    model.fit(images, labels, epochs=1, verbose=0)
-    return {layer.name: layer.trainable for layer in model.layers if layer.weights}
-
-
-def head_all_layers(model, images, labels):
-    report = train_head(model, images, labels)
-    return {layer.name: report.get(layer.name, False) for layer in model.layers}
-
-
-def head_one_answer(model, images, labels):
-    report = train_head(model, images, labels)
-    return report["head"] and sum(report.values()) == 1
-
-
-def train_head_by_whole_model(model, images, labels):
-    model.trainable = False
-    model.layers[-1].trainable = model.trainable = True
-    for layer in model.layers[:-1]:
-        layer.trainable = False
-    before = {layer.name: [v.copy() for v in layer.get_weights()] for layer in model.layers}
-    model.compile(
-        keras.optimizers.SGD(0.1),
-        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-    )
-    model.fit(images, labels, verbose=0)
-    return {
-        name: sum(np.abs(old - new).sum() for old, new in zip(values, now, strict=True)) > 0
-        for name, values in before.items()
-        if (now := model.get_layer(name).get_weights())
-    }
-
-
-head = Exercise(
-    id="13.4",
-    title="Prove that only the head moved",
-    minutes=20,
-    statement="""The last layer of a classifier is often called its head. Write
-`train_head(model, images, labels)`. `model` is a `keras.Sequential` that has been compiled **and
-trained** before, with all its layers; `images` and `labels` are NumPy arrays that fit it, and its
-outputs are logits. The function
-
-- trains the last layer only, for one epoch of `fit`, with `keras.optimizers.SGD(0.1)` and
-  `keras.losses.SparseCategoricalCrossentropy(from_logits=True)`;
-- returns a dict from the name of each layer that has weights to `True` or `False`: did any of its
-  weights, trainable or not, change in value?
-
-The dict must come from comparing values, so that it can tell when something went wrong. It may
-change the flags and the compiled state of `model`. For a model of the layers `base`, `bn` and
-`head` it is `{"base": False, "bn": False, "head": True}`.""",
-    stub="def train_head(model, images, labels):\n    ...",
-    answer="train_head",
-    check=check_head,
-    reference=train_head,
-    hints=(
-        "`model.layers[:-1]` are the layers below the head. What must follow a change of "
-        "`trainable`, if the model has been trained before?",
-        "`layer.weights` are the variables themselves, which change; `layer.get_weights()` are "
-        "arrays with the values of this moment.",
-        "Keep `layer.get_weights()` of each layer in a dict, train, and compare array by array "
-        "with `np.array_equal`.",
-    ),
-    explanation=(
-        "The flags count from the next compile on. The report compares copies of all values, so "
-        "it would also show a layer that moves although it is frozen."
-    ),
-    wrong=(
-        Wrong(head_without_compile, "What makes it look again"),
-        Wrong(head_alias, "change along with the weights"),
-        Wrong(head_all_frozen, "Nothing moved, the head neither"),
-        Wrong(head_flags, "what was meant to move"),
-        Wrong(head_frozen, "the wrong side is frozen"),
-        Wrong(head_and_norm, "`bn` is one of the rest"),
-        Wrong(head_all_layers, "exactly the layers that have weights"),
-        Wrong(head_one_answer, "Expected a dict"),
-    ),
-    right=(train_head_by_whole_model,),
-)
-
-EXERCISES = (leak, stop, warmup, head)
+EXERCISES = (epoch, leak, quantile)
