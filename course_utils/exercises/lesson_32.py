@@ -584,7 +584,7 @@ choice = {"colleague": ".keras", "service": "SavedModel", "watch": "LiteRT int8"
 
 WHY_NOT = {
     ("colleague", ".weights.h5"): "colleague: a file of weights holds no layers, and a fresh Adam "
-    "takes its running means from it only if it is built first (lesson 13). There is one file "
+    "takes its running means from it only if it is built first (lesson 14). There is one file "
     "that brings everything.",
     ("colleague", "SavedModel"): "colleague: a SavedModel has no optimiser and no fit, so nobody "
     "goes on where you stopped.",

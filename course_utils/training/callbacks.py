@@ -1,4 +1,4 @@
-"""A progress line for ``fit``, and a learning rate that warms up and then falls (lesson 13)."""
+"""A progress line for ``fit``, and a learning rate that warms up and then falls (lesson 14)."""
 
 import time
 from typing import Any
@@ -24,7 +24,7 @@ class Progress(keras.callbacks.Callback):
     Raises:
         TypeError: ``quiet`` is neither a boolean nor None.
 
-    Source: Keras guide "Writing your own callbacks". Built in lesson 13.
+    Source: Keras guide "Writing your own callbacks". Built in lesson 14.
     """
 
     def __init__(self, *, quiet: bool | None = None) -> None:
@@ -79,7 +79,7 @@ def warmup_cosine(
             ``total_steps`` is not larger than ``warmup_steps``.
 
     Source: Loshchilov and Hutter 2016, "SGDR: stochastic gradient descent with warm restarts";
-    Goyal et al. 2017, "Accurate, large minibatch SGD", for the warm-up. Built in lesson 13.
+    Goyal et al. 2017, "Accurate, large minibatch SGD", for the warm-up. Built in lesson 14.
     """
     peak = check_number("peak", peak, above=0)
     warmup_steps = check_whole("warmup_steps", warmup_steps, least=0)
