@@ -16,7 +16,7 @@ from tools.seeds.runs import repeat_cells
 
 CELLS = (
     *("new_model", "log", "stopped", "patient", "scheduler", "go_on", "built"),
-    *("path", "frozen", "thawed", "broken"),
+    *("path", "x", "thawed", "broken"),
 )
 
 
@@ -30,7 +30,7 @@ def row(lesson: dict[str, Any]) -> dict[str, str]:
         **{f"last, {name}": f"{run['val_loss'][-1]:.2f}" for name, run in runs.items()},
         "fresh optimizer off by": f"{lesson['distance'](lesson['original'], lesson['fresh']):.0e}",
         "stored, overwritten": f"{lesson['good']:.2f} {lesson['now']:.2f}",
-        "frozen, thawed": f"{lesson['frozen']:.2f} {lesson['thawed']:.2f}",
+        "thawed": f"{lesson['thawed'][0]:.2f} {lesson['thawed'][-1]:.2f}",
     }
 
 
