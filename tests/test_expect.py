@@ -15,6 +15,7 @@ from course_utils.exercises.expect import (
     call,
     describe,
     expect_close,
+    expect_counts,
     expect_shape,
     fail,
     is_blank,
@@ -111,6 +112,25 @@ def test_expectations():
         expect_close([1.0, float("nan")], [1.0, 2.5])
     with pytest.raises(Mistake, match="shape"):
         expect_close(1.0, [1.0])
+
+
+@pytest.mark.parametrize(
+    ("answer", "says"),
+    [
+        ([1, 2], "Expected a dict with the keys 'a', 'b'."),
+        ({"a": 1}, "Expected a dict with the keys 'a', 'b'."),
+        ({"a": 1, "b": 2, "c": 3}, "Expected a dict with the keys 'a', 'b'."),
+        ({"a": 1, "b": "two"}, "'b' is 'two'; expected a whole number."),
+        ({"a": [1, 1], "b": 2}, "'a' is [1, 1]; expected a whole number."),
+        ({"a": 1, "b": 3}, "'b' is not 3. Count again."),
+    ],
+)
+def test_counts_are_checked_one_by_one(answer, says):
+    why = {"a": "Look.", "b": "Count again."}
+    expect_counts({"b": np.int64(2), "a": 1.0}, {"a": 1, "b": 2}, why)
+    with pytest.raises(Mistake) as mistake:
+        expect_counts(answer, {"a": 1, "b": 2}, why)
+    assert str(mistake.value) == says
 
 
 def test_is_close_never_raises_and_never_broadcasts(recwarn):

@@ -3,7 +3,7 @@
 import contextlib
 import functools
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -131,6 +131,27 @@ def expect_shape(value: Any, shape: tuple[int, ...], what: str = "The answer") -
     if array.shape != tuple(shape):
         fail(f"{what} has the shape {array.shape}; expected {tuple(shape)}.")
     return array
+
+
+def expect_keys(answer: Any, keys: Iterable[str]) -> None:
+    """Check that an answer is a dict with exactly these keys."""
+    keys = list(keys)
+    if not isinstance(answer, dict) or set(answer) != set(keys):
+        fail(f"Expected a dict with the keys {', '.join(map(repr, keys))}.")
+
+
+def expect_counts(answer: Any, counts: Mapping[str, int], why: Mapping[str, str]) -> None:
+    """Check a dict of whole numbers against ``counts``, in the order of ``why``.
+
+    ``why`` leads from a key to what helps a learner whose number is another one.
+    """
+    expect_keys(answer, counts)
+    for key, reason in why.items():
+        count = answer[key]
+        if not is_close(count, count) or to_array(count).shape != ():
+            fail(f"{key!r} is {describe(count)}; expected a whole number.")
+        if to_array(count) != counts[key]:
+            fail(f"{key!r} is not {count}. {reason}")
 
 
 def is_close(value: Any, expected: Any, *, tolerance: float = 1e-4) -> bool:

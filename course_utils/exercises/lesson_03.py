@@ -7,9 +7,9 @@ from course_utils.exercises.expect import (
     call,
     describe,
     expect_close,
+    expect_counts,
     fail,
     is_close,
-    to_array,
 )
 from course_utils.exercises.judging import Exercise, Wrong
 from course_utils.session import import_tensorflow
@@ -36,13 +36,7 @@ def mystery(x, y):
 
 
 def check_counts(answer):
-    if not isinstance(answer, dict) or set(answer) != set(COUNTS):
-        fail(f"Expected a dict with the keys {', '.join(map(repr, COUNTS))}.")
-    for key, why in WHY.items():
-        if not is_close(answer[key], answer[key]) or to_array(answer[key]).shape != ():
-            fail(f"{key!r} is {describe(answer[key])}; expected a whole number.")
-        if to_array(answer[key]) != COUNTS[key]:
-            fail(f"{key!r} is not {answer[key]}. {why}")
+    expect_counts(answer, COUNTS, WHY)
 
 
 count_by_hand = Exercise(

@@ -5,8 +5,8 @@ import numpy as np
 from course_utils.exercises.expect import (
     Mistake,
     call,
-    describe,
     expect_close,
+    expect_counts,
     expect_shape,
     fail,
     is_close,
@@ -31,13 +31,7 @@ WHY = {
 
 
 def check_marks(answer):
-    if not isinstance(answer, dict) or set(answer) != set(COUNTS):
-        fail(f"Expected a dict with the keys {', '.join(map(repr, COUNTS))}.")
-    for key, why in WHY.items():
-        if not is_close(answer[key], answer[key]) or to_array(answer[key]).shape != ():
-            fail(f"{key!r} is {describe(answer[key])}; expected a whole number.")
-        if to_array(answer[key]) != COUNTS[key]:
-            fail(f"{key!r} is not {answer[key]}. {why}")
+    expect_counts(answer, COUNTS, WHY)
 
 
 marks = Exercise(

@@ -7,6 +7,7 @@ from course_utils.exercises.expect import (
     call,
     describe,
     expect_close,
+    expect_keys,
     expect_shape,
     fail,
     is_close,
@@ -23,8 +24,7 @@ BY_HAND = {"v": 16.0, "u": 16.0, "b": 32.0, "a": 64.0}
 
 
 def check_by_hand(answer):
-    if not isinstance(answer, dict) or set(answer) != set(BY_HAND):
-        fail(f"Expected a dict with the keys {', '.join(map(repr, BY_HAND))}.")
+    expect_keys(answer, BY_HAND)
     for name in BY_HAND:
         expect_shape(answer[name], (), f"The gradient of {name}")
     if is_close(answer["v"], 8.0):

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from course_utils.exercises.expect import call, fail, is_close, to_array
+from course_utils.exercises.expect import call, describe, expect_keys, fail, is_close, to_array
 from course_utils.exercises.judging import Exercise, Wrong
 
 # ---------------------------------------------------------------- 17.1
@@ -32,11 +32,10 @@ SIGNS = {
 
 
 def check_causes(answer):
-    if not isinstance(answer, dict) or set(answer) != set(CAUSES):
-        fail("Expected a dict with the keys 'A' to 'H'.")
+    expect_keys(answer, CAUSES)
     for letter, cause in answer.items():
-        if cause not in CAUSES.values():
-            fail(f"{letter}: {cause!r} is none of the eight causes. Copy one from the list.")
+        if not isinstance(cause, str) or cause not in CAUSES.values():
+            fail(f"{letter}: {describe(cause)} is no cause of the list. Copy one from there.")
     wrong = [letter for letter in CAUSES if answer[letter] != CAUSES[letter]]
     if wrong:
         fail(
@@ -101,7 +100,7 @@ letter, as it is written in the list.""",
         Wrong(swapped("D", "G"), "What never moved?"),
         Wrong(swapped("E", "G"), "learns by heart"),
         Wrong(swapped("G", "H"), "Which of the two reports is wrong?"),
-        Wrong({**CAUSES, "A": "double softmax"}, "is none of the eight causes"),
+        Wrong({**CAUSES, "A": "double softmax"}, "is no cause of the list"),
         Wrong(list(CAUSES.values()), "Expected a dict with the keys"),
     ),
 )
