@@ -79,10 +79,17 @@ RESULTS_28_FILE = DataFile(
     script="tools.seeds.lesson_28",
     measured=True,
 )
+RESULTS_19_FILE = DataFile(
+    name="results_19.json",
+    size=503,
+    sha256="8ded9ae6203989ebe127c9dc2038a5ea949187479e7bbc15c0499da5e9118d1a",
+    script="tools.seeds.lesson_19",
+    measured=True,
+)
 POSTS_FILE = DataFile(
     name="posts.csv",
-    size=156_876,
-    sha256="5f52ca06dfa84d0361f2fd6e69b36734f1bcfa1a977f37ebad69ee6f92097c29",
+    size=195_144,
+    sha256="608ff1c6d61c2e64d8508b35c4632508bde51a09da55ff3f8d081e891635e0b3",
     script="tools.data.build_posts",
 )
 FILES = (
@@ -91,6 +98,7 @@ FILES = (
     POSTS_FILE,
     RESULTS_17_FILE,
     RESULTS_18_FILE,
+    RESULTS_19_FILE,
     RESULTS_27_FILE,
     RESULTS_28_FILE,
 )
@@ -222,24 +230,24 @@ def load_posts() -> Posts:
     """Return short posts and their authors as ``(posts, authors), (posts, authors)``.
 
     The first pair is for training, the second for testing; no author is in both. Posts are texts
-    in a NumPy array of shape (n,), of 46 to 52 ASCII characters; authors are uint8 of shape (n,),
+    in a NumPy array of shape (n,), of 58 to 67 ASCII characters; authors are uint8 of shape (n,),
     0 to 59 for training and 60 to 71 for testing, with 40 posts each that stand together. The
     arrays are yours to change.
 
     The posts were never written by anybody. The authors differ in habits of order alone, such as
-    ``the`` or ``teh``; ``tools/data/build_posts.py`` makes them and says how well one can tell them
+    ``$20`` or ``20$``; ``tools/data/build_posts.py`` makes them and says how well one can tell them
     apart.
 
     >>> (train_posts, train_authors), (test_posts, test_authors) = load_posts()
     >>> train_posts.shape, test_posts.shape, test_authors[:41].tolist().count(60)
     ((2400,), (480,), 40)
     >>> print(train_posts[0])
-    now That dog felt teh cow ,don't hide bob :-) ?!
+    ahah amy bought teh ring for $40 today, do'nt help leo please!?
 
     Raises:
         DataError: the file is missing or damaged.
 
-    Source: the course itself; lesson 19 works with them.
+    Source: the course itself; lesson 20 works with them.
     """
     _, *rows = csv.reader(io.StringIO(read_file(POSTS_FILE).decode("ascii")))
     authors = np.array([int(author) for author, _ in rows], dtype=np.uint8)

@@ -56,11 +56,11 @@ def test_the_script_runs_by_itself(tmp_path):
 def test_python_still_draws_the_same_numbers():
     rng = random.Random(build.SEED)
     drawn = [rng.random() for _ in range(3)]
-    assert drawn == [0.4745706786885481, 0.6574725026572553, 0.6664104711248381]
+    assert drawn == [0.9056396761745207, 0.6862541570267026, 0.7665092563626442]
 
 
 def test_another_seed_makes_another_file():
-    assert build.build(seed=13) != build.build()
+    assert build.build(seed=21) != build.build()
 
 
 def test_an_unexpected_result_is_not_written(tmp_path, monkeypatch, capsys):
@@ -79,31 +79,31 @@ def test_numbers_lengths_and_characters(rows):
     posts = [post for _, post in rows]
     assert len(set(posts)) == len(posts)
     assert all(post.isascii() and post.isprintable() for post in posts)
-    assert (min(map(len, posts)), max(map(len, posts))) == (46, 52)
+    assert (min(map(len, posts)), max(map(len, posts))) == (58, 67)
 
 
 # --- habits ---------------------------------------------------------------------------------
 
 
 def test_both_ways_of_a_habit_use_the_same_characters():
-    words = ["cat", "saw", "dog", "ask", "mum"]
+    words = ["mum", "sold", "bike", "20", "tell", "ben"]
     for ways in itertools.product((0, 1), repeat=8):
         post = build.compose(ways, words)
         assert sorted(post) == sorted(build.compose([0] * 8, words))
         assert build.read_ways(post) == list(ways)
 
 
-@pytest.mark.parametrize("post", ["", "That cat", "now That thaT cat saw the dog"])
+@pytest.mark.parametrize("post", ["", "haha mum", "haha ahah today mum sold the bike"])
 def test_what_is_no_post_has_no_ways(post):
     with pytest.raises(ValueError, match=r"^post: expected one of"):
         build.read_ways(post)
 
 
 def test_words_give_no_sign_of_a_habit():
-    for word in (*build.THINGS, *build.DEEDS, *build.REQUESTS, *build.PERSONS):
+    for word in itertools.chain(*build.WORDS):
         for ways in build.HABITS.values():
             assert not any(way in word for way in ways)
-    for words in (build.THINGS, build.DEEDS, build.REQUESTS, build.PERSONS):
+    for words in build.WORDS:
         assert len(set(words)) == len(words)
 
 
@@ -116,7 +116,7 @@ def test_authors_keep_to_their_habits_as_often_as_stated(rows):
 
 
 def test_words_do_not_depend_on_the_author(rows):
-    for word in ("cat", "nurse", "saw", "made", "ask", "mum", "max"):
+    for word in ("bike", "piano", "sold", "made", "ask", "mum", "max"):
         share = [
             np.mean([word in post.split() for number, post in rows if number % 2 == half])
             for half in (0, 1)

@@ -164,7 +164,7 @@ def test_posts_are_split_by_author_and_typed():
         assert posts.flags.writeable and authors.flags.writeable
     assert not set(train_posts) & set(test_posts)
     lengths = [len(post) for post in (*train_posts, *test_posts)]
-    assert (min(lengths), max(lengths)) == (46, 52)
+    assert (min(lengths), max(lengths)) == (58, 67)
 
 
 def test_posts_are_the_rows_of_the_file():
@@ -181,7 +181,7 @@ def test_a_damaged_posts_file_is_named(tmp_path):
     path = digits.with_name("posts.csv")
     with pytest.raises(module.DataError, match=r"posts\.csv(.|\n)*found:    no such file"):
         module.load_posts()
-    path.write_bytes((ROOT / "data" / "posts.csv").read_bytes().replace(b"cat", b"tac"))
+    path.write_bytes((ROOT / "data" / "posts.csv").read_bytes().replace(b"mum", b"umm"))
     with pytest.raises(module.DataError) as caught:
         module.load_posts()
     message = str(caught.value)

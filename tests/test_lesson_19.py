@@ -6,12 +6,12 @@ import math
 import numpy as np
 import pytest
 
-from course_utils.data import load_digits, load_posts
+from course_utils.builders.siamese import build_siamese
+from course_utils.data import load_digits, load_results
 from course_utils.exercises import lesson_19
 from course_utils.exercises.judging import judge
 from course_utils.keras_private import list_calls
 from course_utils.session import import_tensorflow
-from tools.data import build_posts
 from tools.lesson_code import lesson_code
 from tools.seeds import lesson_19 as seeds
 
@@ -23,14 +23,7 @@ BUILT = (
     "digit_pairs",
     "build_digit_tower",
     "build_siamese",
-    "encode_posts",
-    "post_pairs",
-    "build_lstm_encoder",
-    "build_fast_encoder",
-    "LayerCall",
     "list_calls",
-    "habits",
-    "SIGNS",
 )
 
 
@@ -39,7 +32,7 @@ def lesson():
     return lesson_code("19", *BUILT)
 
 
-# ---------------------------------------------------------------- pairs, encoders, networks
+# ---------------------------------------------------------------- pairs and networks
 
 PARTS = ("train", "test")
 
@@ -67,29 +60,18 @@ def test_digit_pairs_are_balanced_and_come_from_their_part(lesson, part):
     assert all(0.4 < few.mean() < 0.6 for few in same.reshape(6, 300))  # in no order
 
 
-def test_posts_are_aligned_right_and_cut_left(lesson):
-    codes = lesson["encode_posts"](["ab", "abcdef", ""], length=4)
-    assert codes.tolist() == [[0, 0, 97, 98], [99, 100, 101, 102], [0, 0, 0, 0]]
+def encoder(name):
+    return keras.Sequential([keras.Input((6,)), layers.Dense(4, activation="tanh")], name=name)
 
 
-@pytest.mark.parametrize("part", PARTS)
-def test_post_pairs_come_from_their_part(lesson, part):
-    (left, right), same = lesson["post_pairs"](300, part=part, length=56, seed=3)
-    assert left.shape == right.shape == (300, 56) and same.mean() == 0.5
-    posts, authors = load_posts()[PARTS.index(part)]
-    known = dict(zip(posts.tolist(), authors.tolist(), strict=True))
-    texts = [["".join(map(chr, row[row > 0])) for row in side] for side in (left, right)]
-    found = np.array([[known[text] for text in side] for side in texts])
-    assert np.array_equal(found[0] == found[1], same == 1)
-    assert not any(one == two for one, two in zip(*texts, strict=True))
-
-
+@pytest.mark.parametrize("make", ["lesson", "helper"])
 @pytest.mark.parametrize("twins", [False, True])
 @pytest.mark.parametrize("head", seeds.HEADS)
-def test_a_two_sided_network_is_its_parts(lesson, head, twins):
-    encoders = [lesson["build_fast_encoder"](length=9, filters=4, name=name) for name in "ab"]
-    model = lesson["build_siamese"](*encoders[: 1 + twins], head=head, hidden=5)
-    x = list(np.random.default_rng(1).integers(0, 128, (2, 5, 9)).astype("uint8"))
+def test_a_two_sided_network_is_its_parts(lesson, head, twins, make):
+    encoders = [encoder(name) for name in "ab"]
+    build = lesson["build_siamese"] if make == "lesson" else build_siamese
+    model = build(*encoders[: 1 + twins], head=head, hidden=5)
+    x = list(np.random.default_rng(1).normal(size=(2, 5, 6)).astype("float32"))
     left, right = encoders[0](x[0]), encoders[twins](x[1])
     joined = tf.concat([left, right], 1)
     same = model.get_layer("same")
@@ -97,8 +79,15 @@ def test_a_two_sided_network_is_its_parts(lesson, head, twins):
     inside = {"difference": abs(left - right), "joined": joined}.get(head)
     expected = same(hidden(joined) if inside is None else inside)
     np.testing.assert_allclose(model(x), expected, rtol=1e-5)
+    assert len(model.weights) == 2 * (1 + twins) + 2 + 2 * (head == "hidden")
     if head == "difference" and not twins:
         np.testing.assert_allclose(model(x), model(x[::-1]), rtol=1e-5)
+
+
+@pytest.mark.parametrize(("wrong", "says"), [({"head": "sum"}, "head"), ({"hidden": 0}, "hidden")])
+def test_a_wrong_head_is_named(wrong, says):
+    with pytest.raises(ValueError, match=f"^{says}: expected"):
+        build_siamese(encoder("one"), **wrong)
 
 
 def test_helper_and_lesson_list_the_same_calls(lesson):
@@ -108,29 +97,7 @@ def test_helper_and_lesson_list_the_same_calls(lesson):
     ours, theirs = list_calls(layer), lesson["list_calls"](layer)
     assert len(ours) == len(theirs) == 3
     for call, other, output in zip(ours, theirs, outputs, strict=True):
-        assert call.output_tensors[0] is other.outputs[0] is output
-        assert call.input_tensors[0] is other.inputs[0]
-
-
-def test_the_lessons_reader_is_that_of_the_script(lesson):
-    for posts, _ in load_posts():
-        for post in posts[::7]:
-            assert [int(way) for way in lesson["habits"](post)] == [
-                dict(zip(build_posts.HABITS, build_posts.read_ways(post), strict=True))[name]
-                for name in READ_IN_THE_LESSON
-            ]
-
-
-READ_IN_THE_LESSON = (
-    "capital",
-    "article",
-    "comma",
-    "apostrophe",
-    "now",
-    "marks",
-    "face",
-    "close",
-)
+        assert call is other and call.output_tensors[0] is output
 
 
 # ---------------------------------------------------------------- what the lesson promises
@@ -153,6 +120,13 @@ def test_no_sum_of_two_sides_loses_less_than_a_coin():
     ]
     assert np.min(np.mean(losses, axis=0)) >= math.log(2) - 1e-12
     assert np.min(np.mean(losses, axis=0)) < math.log(2) + 1e-3
+
+
+def test_stored_runs_say_what_the_lesson_says_of_them():
+    """After two epochs every run of twins is behind every run of a shared tower."""
+    runs = {kind: np.array(runs) for kind, runs in load_results("19")["runs"].items()}
+    assert {kind: run.shape for kind, run in runs.items()} == {"shared": (5, 4), "twins": (5, 4)}
+    assert runs["twins"][:, 1].max() < runs["shared"][:, 1].min()
 
 
 # ---------------------------------------------------------------- exercises

@@ -3,10 +3,8 @@
 import numpy as np
 
 from course_utils.exercises.expect import (
-    Mistake,
     call,
     describe,
-    expect_close,
     fail,
     is_close,
     to_array,
@@ -117,194 +115,6 @@ twice, and a layer "head": 8 + 5 = 13.""",
 # ---------------------------------------------------------------- 19.2
 
 
-def read_pair(encoder):
-    shape = encoder.inputs[0].shape[1:]
-    left, right = keras.Input(shape), keras.Input(shape)
-    return keras.Model([left, right], [encoder(left), encoder(right)])
-
-
-RNG = np.random.default_rng(12)
-LEFT, RIGHT = RNG.normal(size=(2, 5, 6)).astype("float32")
-
-
-def small_encoder(name="encoder"):
-    return keras.Sequential(
-        [keras.Input((6,)), layers.Dense(4, activation="tanh"), layers.Dense(3)], name=name
-    )
-
-
-def two_outputs(pair, left, right):
-    """Return what a model makes of two inputs, as two arrays of shape (5, 3)."""
-    outputs = call(pair, [tf.constant(left), tf.constant(right)])
-    return [to_array(output, "An output of the model") for output in outputs]
-
-
-def check_read_pair(answer):
-    encoder = small_encoder()
-    own = encoder.count_params()
-    try:
-        pair = call(answer, encoder)
-    except Mistake as mistake:
-        if f'The name "{encoder.name}" is used' not in " ".join(str(mistake).split()):
-            raise
-        fail(
-            "Keras refuses two layers of one name in a model, so yours has two encoders. "
-            "clone_model and from_config copy the plan of a layer and make new weights. Call the "
-            "encoder itself, twice."
-        )
-    if not isinstance(pair, keras.Model):
-        fail(f"Expected a keras.Model, got {describe(pair)}.")
-    inputs, outputs = getattr(pair, "inputs", None) or [], getattr(pair, "outputs", None) or []
-    if len(inputs) != 2 or len(outputs) != 2:
-        fail(
-            f"Expected a model with two inputs and two outputs, got {len(inputs)} and "
-            f"{len(outputs)}. Give keras.Model two lists."
-        )
-    if isinstance(call(pair, [tf.constant(LEFT), tf.constant(RIGHT)]), dict):
-        fail("The model returns a dict. Give keras.Model a list of two outputs, left and right.")
-    for output in outputs:
-        if tuple(output.shape) != (None, 3):
-            fail(f"Each output should be one vector of the encoder, got {tuple(output.shape)}.")
-    expected = [np.asarray(encoder(LEFT)), np.asarray(encoder(RIGHT))]
-    got = two_outputs(pair, LEFT, RIGHT)
-    right = [is_close(*both) for both in zip(got, expected, strict=True)]
-    if is_close(got[0], got[1]):
-        fail(
-            "Both outputs are the same although the inputs differ: one of the inputs is not read. "
-            "Call the encoder on each of them, and keep what each call returns."
-        )
-    if is_close(got[0], expected[1]) and is_close(got[1], expected[0]):
-        fail("The outputs are swapped: the first should be the vector of the first input.")
-    held = pair.count_params()
-    if held > own and all(right):
-        fail(
-            f"The model holds {held} numbers, the encoder {own}. Copied weights answer alike "
-            "today; after the first training step the copies part. Share the layer, not its values."
-        )
-    if held > own and any(right):
-        fail(
-            f"The model holds {held} numbers, the encoder {own}: one input is read by a copy. "
-            "clone_model and from_config copy the plan of a layer and make new weights."
-        )
-    if held > own:
-        fail(
-            f"The model holds {held} numbers, the encoder {own}, and neither side answers as the "
-            "encoder does. Layers made from one configuration are different layers."
-        )
-    if not all(right):
-        fail(
-            "The two sides share weights, but not those of the encoder that you were given: this "
-            "is a copy of it. Call the encoder itself."
-        )
-    for weight in encoder.trainable_weights:
-        weight.assign(weight * 0.5 + 0.1)
-    expected = [np.asarray(encoder(LEFT)), np.asarray(encoder(RIGHT))]
-    for side, value, truth in zip(
-        ("left", "right"), two_outputs(pair, LEFT, RIGHT), expected, strict=True
-    ):
-        expect_close(value, truth, f"The {side} vector, after a change of the encoder's weights,")
-
-
-def pair_from_config(encoder):
-    first, second = (type(encoder).from_config(encoder.get_config()) for _ in range(2))
-    first.name, second.name = "first", "second"
-    left, right = keras.Input((6,)), keras.Input((6,))
-    return keras.Model([left, right], [first(left), second(right)])
-
-
-def pair_clone(encoder):
-    twin = keras.models.clone_model(encoder)
-    twin.name = "twin"
-    left, right = keras.Input((6,)), keras.Input((6,))
-    return keras.Model([left, right], [encoder(left), twin(right)])
-
-
-def pair_clone_of_one_name(encoder):
-    twin = keras.models.clone_model(encoder)
-    left, right = keras.Input((6,)), keras.Input((6,))
-    return keras.Model([left, right], [encoder(left), twin(right)])
-
-
-def pair_of_a_dict(encoder):
-    left, right = keras.Input((6,)), keras.Input((6,))
-    return keras.Model([left, right], {"left": encoder(left), "right": encoder(right)})
-
-
-def pair_copied_weights(encoder):
-    twin = keras.models.clone_model(encoder)
-    twin.name = "twin"
-    twin.set_weights(encoder.get_weights())
-    left, right = keras.Input((6,)), keras.Input((6,))
-    return keras.Model([left, right], [encoder(left), twin(right)])
-
-
-def pair_of_one_clone(encoder):
-    return read_pair(keras.models.clone_model(encoder))
-
-
-def pair_reads_one(encoder):
-    left, right = keras.Input((6,)), keras.Input((6,))
-    vector = encoder(left)
-    return keras.Model([left, right], [vector, vector])
-
-
-def pair_joined(encoder):
-    left, right = keras.Input((6,)), keras.Input((6,))
-    return keras.Model([left, right], layers.Concatenate()([encoder(left), encoder(right)]))
-
-
-def pair_swapped(encoder):
-    left, right = keras.Input((6,)), keras.Input((6,))
-    return keras.Model([left, right], [encoder(right), encoder(left)])
-
-
-share = Exercise(
-    id="19.2",
-    title="Share an encoder",
-    minutes=10,
-    statement="""Write `read_pair(encoder)`. It takes a Functional or Sequential model from one
-float32 input to one vector, and returns a `keras.Model` from a list of two inputs, left and right,
-to a list of two vectors: what `encoder` makes of the left input, and what it makes of the right
-one. Both sides use the weights of `encoder` itself. `encoder.inputs[0].shape[1:]` is the shape of
-an input without the batch axis.
-
-For example, with an encoder of 40 parameters, the model has 40 parameters, and when the encoder
-is trained or changed, both vectors change.""",
-    stub="def read_pair(encoder):\n    ...",
-    answer="read_pair",
-    check=check_read_pair,
-    reference=read_pair,
-    hints=(
-        "A model is called like a layer. What happens to its weights at a second call?",
-        "Make two `keras.Input`, and call the same object on each of them.",
-        "`keras.Model` takes a list of inputs and a list of outputs.",
-    ),
-    explanation=(
-        "Two calls of one object are two uses of one set of weights. A copy, however it is made, "
-        "has weights of its own."
-    ),
-    wrong=(
-        Wrong(pair_from_config, "Layers made from one configuration are different layers"),
-        Wrong(pair_clone, "one input is read by a copy"),
-        Wrong(pair_clone_of_one_name, "so yours has two encoders"),
-        Wrong(pair_of_a_dict, "returns a dict"),
-        Wrong(pair_copied_weights, "after the first training step the copies part"),
-        Wrong(pair_of_one_clone, "not those of the encoder that you were given"),
-        Wrong(pair_reads_one, "one of the inputs is not read"),
-        Wrong(pair_joined, "two inputs and two outputs"),
-        Wrong(pair_swapped, "The outputs are swapped"),
-    ),
-    right=(
-        lambda encoder: keras.Model(
-            inputs := [keras.Input((6,), name=name) for name in ("left", "right")],
-            [encoder(each) for each in inputs],
-        ),
-    ),
-)
-
-# ---------------------------------------------------------------- 19.3
-
-
 def symmetric_head(left, right):
     distance = keras.ops.abs(left - right)
     return layers.Dense(1)(distance)
@@ -378,6 +188,27 @@ def check_symmetric_head(answer):
             "s(b, b) = s(a, b) + s(b, a). The two vectors have to meet in something that is not "
             "a sum."
         )
+    with tf.GradientTape() as tape:
+        x = tf.constant(a)
+        tape.watch(x)
+        score = call(model, [x, tf.constant(a)])
+    slope = tape.gradient(score, x)
+    if slope is None or not np.all(np.isfinite(slope)):
+        fail(
+            "For two equal vectors the score is a number, but its gradient is not: a root has none "
+            "at 0, and one equal pair in a batch ruins every weight. Put a floor under the root, "
+            "or leave the root out."
+        )
+
+
+def head_length(left, right):
+    total = keras.ops.sum(keras.ops.square(left - right), axis=1, keepdims=True)
+    return layers.Dense(1)(keras.ops.sqrt(total))
+
+
+def head_length_above_a_floor(left, right):
+    total = keras.ops.sum(keras.ops.square(left - right), axis=1, keepdims=True)
+    return layers.Dense(1)(keras.ops.sqrt(keras.ops.maximum(total, 1e-7)))
 
 
 def head_joined(left, right):
@@ -429,7 +260,7 @@ def head_cosine(left, right):
 
 
 symmetric = Exercise(
-    id="19.3",
+    id="19.2",
     title="A symmetric head",
     minutes=10,
     statement="""Write `symmetric_head(left, right)`. It takes two symbolic float32 tensors of shape
@@ -438,7 +269,8 @@ of the pair, without an activation. The head must
 
 - give the same score when left and right are swapped, whatever its weights are;
 - be able to learn "same": for some vectors a and b, s(a, a) + s(b, b) is not s(a, b) + s(b, a);
-- have weights to learn, such as those of a dense layer of one unit at its end.
+- have weights to learn, such as those of a dense layer of one unit at its end;
+- have a gradient that is a number also where the two vectors are equal.
 
 Use `layers` and `keras.ops`. There is more than one right answer.""",
     stub="def symmetric_head(left, right):\n    ...",
@@ -463,16 +295,18 @@ Use `layers` and `keras.ops`. There is more than one right answer.""",
         Wrong(head_sigmoid, "without an activation"),
         Wrong(head_without_weights, "nothing to learn"),
         Wrong(head_no_unit, "expected (None, 1)"),
+        Wrong(head_length, "Put a floor under the root"),
     ),
     right=(
         head_product,
         head_squares,
+        head_length_above_a_floor,
         head_both_orders,
         head_cosine,
     ),
 )
 
-# ---------------------------------------------------------------- 19.4
+# ---------------------------------------------------------------- 19.3
 
 
 def is_shared(pair):
@@ -485,8 +319,16 @@ def is_shared(pair):
     return all(gradient is not None for gradient in from_left + from_right)
 
 
+def small_encoder(name="encoder"):
+    return keras.Sequential(
+        [keras.Input((6,)), layers.Dense(4, activation="tanh"), layers.Dense(3)], name=name
+    )
+
+
 def shared_pair():
-    return read_pair(small_encoder())
+    encoder = small_encoder()
+    left, right = keras.Input((6,)), keras.Input((6,))
+    return keras.Model([left, right], [encoder(left), encoder(right)])
 
 
 def shared_layers_pair():
@@ -502,7 +344,12 @@ def twin_pair():
 
 
 def copied_pair():
-    return pair_copied_weights(small_encoder())
+    encoder = small_encoder()
+    twin = keras.models.clone_model(encoder)
+    twin.name = "twin"
+    twin.set_weights(encoder.get_weights())
+    left, right = keras.Input((6,)), keras.Input((6,))
+    return keras.Model([left, right], [encoder(left), twin(right)])
 
 
 def half_shared_pair():
@@ -651,11 +498,11 @@ def is_shared_by_change(pair):
 
 
 prove = Exercise(
-    id="19.4",
+    id="19.3",
     title="Prove it",
     minutes=20,
     statement="""Write `is_shared(pair)`. It takes a Functional model from two inputs, left and
-right, to two outputs, such as `read_pair` returns. It returns `True` if **every** trainable weight
+right, to two outputs, such as `two_vectors` above. It returns `True` if **every** trainable weight
 of the model has a part in both outputs, else `False`. The model stays as it is: afterwards its
 weights have the values that they had before.
 
@@ -692,200 +539,4 @@ shape of an input.""",
     right=(is_shared_by_change,),
 )
 
-# ---------------------------------------------------------------- 19.5
-
-
-def tied_autoencoder(size, code_size):
-    inputs = keras.Input((size,))
-    encoder = layers.Dense(code_size, activation="relu")
-    code = encoder(inputs)
-    outputs = keras.ops.einsum("bc,ic->bi", code, encoder.kernel)
-    return keras.Model(inputs, outputs)
-
-
-def tied_by_hand(x, kernel, bias):
-    return tf.matmul(tf.nn.relu(tf.matmul(x, kernel) + bias), kernel, transpose_b=True)
-
-
-def check_tied_autoencoder(answer):
-    size, code_size = 5, 3
-    model = call(answer, size, code_size)
-    if not isinstance(model, keras.Model):
-        fail(f"Expected a keras.Model, got {describe(model)}.")
-    if tuple(getattr(model, "output_shape", None) or model.outputs[0].shape) != (None, size):
-        fail(f"Expected an output of shape (None, {size}), as wide as the input.")
-    shapes = sorted(tuple(weight.shape) for weight in model.trainable_weights)
-    x = tf.constant(RNG.normal(size=(7, size)).astype("float32"))
-    kernels = [w for w in model.trainable_weights if tuple(w.shape) == (size, code_size)]
-    biases = [w for w in model.trainable_weights if tuple(w.shape) == (code_size,)]
-    truth = size * code_size + code_size
-    if not kernels or not biases:
-        fail(
-            f"The model has weights of the shapes {shapes}. Expected a kernel ({size}, "
-            f"{code_size}) and a bias ({code_size},), those of the dense layer that encodes."
-        )
-    biases[0].assign(np.array([0.5, -0.2, 0.3], "float32"))
-    kernel, bias = kernels[0], biases[0]
-    expected = tied_by_hand(x, kernel.numpy(), bias.numpy())
-    alike = is_close(call(model, x), expected)
-    if model.count_params() > truth and not alike:
-        fail(
-            f"The model has {model.count_params()} parameters, expected {truth}: the decoder has a "
-            "kernel of its own. It should multiply by the encoder's."
-        )
-    if model.count_params() > truth:
-        fail(
-            f"The model has {model.count_params()} parameters, expected {truth}. The decoder "
-            "starts with a copy of the encoder's kernel; the first training step parts them."
-        )
-    reshaped = tf.matmul(
-        tf.nn.relu(tf.matmul(x, kernel.numpy()) + bias.numpy()),
-        tf.reshape(kernel.numpy(), (code_size, size)),
-    )
-    if is_close(call(model, x), reshaped):
-        fail(
-            "The decoder reshapes the kernel. A reshape keeps the order of the numbers; the "
-            "decoder needs the two axes exchanged."
-        )
-    if is_close(call(model, x), tied_by_hand(x, kernel.numpy(), np.zeros(3, "float32"))):
-        fail("The bias of the encoder has no part in the output.")
-    linear = tf.matmul(
-        tf.matmul(x, kernel.numpy()) + bias.numpy(), kernel.numpy(), transpose_b=True
-    )
-    if is_close(call(model, x), linear):
-        fail("The code may be negative: the activation of the encoder is missing.")
-    expect_close(call(model, x), expected, "What the model returns")
-    kernel.assign(kernel * 0.5 + 0.1)
-    if not is_close(call(model, x), tied_by_hand(x, kernel.numpy(), bias.numpy())):
-        fail(
-            "When the encoder's kernel changes, the decoder goes on with the old one: it was read "
-            "when the model was built. What must stand in the graph, the value or the variable?"
-        )
-    with tf.GradientTape() as tape:
-        loss = tf.reduce_mean(tf.square(call(model, x) - x))
-    got = tape.gradient(loss, kernel.value)
-    with tf.GradientTape() as tape:
-        value = tf.Variable(kernel.numpy())
-        loss = tf.reduce_mean(tf.square(tied_by_hand(x, value, bias.numpy()) - x))
-    if got is None or not is_close(got, tape.gradient(loss, value)):
-        fail(
-            "The gradient of the kernel is not the sum over its two uses: one of them lets no "
-            "gradient through."
-        )
-
-
-def two_dense(size, code_size):
-    inputs = keras.Input((size,))
-    code = layers.Dense(code_size, activation="relu")(inputs)
-    return keras.Model(inputs, layers.Dense(size)(code))
-
-
-def decoder_with_copy(size, code_size):
-    inputs = keras.Input((size,))
-    encoder = layers.Dense(code_size, activation="relu")
-    decoder = layers.Dense(size, use_bias=False)
-    outputs = decoder(encoder(inputs))
-    decoder.set_weights([encoder.get_weights()[0].T])
-    return keras.Model(inputs, outputs)
-
-
-def transposed_at_once(size, code_size):
-    inputs = keras.Input((size,))
-    encoder = layers.Dense(code_size, activation="relu")
-    code = encoder(inputs)
-    return keras.Model(inputs, keras.ops.matmul(code, keras.ops.transpose(encoder.kernel)))
-
-
-def decoder_reshapes(size, code_size):
-    inputs = keras.Input((size,))
-    encoder = layers.Dense(code_size, activation="relu")
-    code = encoder(inputs)
-    kernel = keras.ops.reshape(encoder.kernel, (code_size, size))
-    return keras.Model(inputs, keras.ops.matmul(code, kernel))
-
-
-def tied_without_activation(size, code_size):
-    inputs = keras.Input((size,))
-    encoder = layers.Dense(code_size)
-    code = encoder(inputs)
-    return keras.Model(inputs, keras.ops.einsum("bc,ic->bi", code, encoder.kernel))
-
-
-def tied_without_gradient(size, code_size):
-    inputs = keras.Input((size,))
-    encoder = layers.Dense(code_size, activation="relu")
-    code = keras.ops.stop_gradient(encoder(inputs))
-    return keras.Model(inputs, keras.ops.einsum("bc,ic->bi", code, encoder.kernel))
-
-
-class Tied(layers.Layer):
-    def __init__(self, dense):
-        super().__init__()
-        self.dense = dense
-
-    def call(self, code):
-        return keras.ops.matmul(code, keras.ops.transpose(self.dense.kernel))
-
-
-def tied_by_a_layer(size, code_size):
-    inputs = keras.Input((size,))
-    encoder = layers.Dense(code_size, activation="relu")
-    code = encoder(inputs)
-    return keras.Model(inputs, Tied(encoder)(code))
-
-
-def tied_by_tensordot(size, code_size):
-    inputs = keras.Input((size,))
-    encoder = layers.Dense(code_size)
-    code = keras.ops.relu(encoder(inputs))
-    return keras.Model(inputs, keras.ops.tensordot(code, encoder.kernel, axes=[[1], [1]]))
-
-
-tied = Exercise(
-    id="19.5",
-    title="A tied autoencoder",
-    minutes=20,
-    statement="""An **autoencoder** is trained to return its input. An encoder makes a short code
-$c$ of the input $x$, a decoder makes the input from the code. In a *tied* one both use one matrix
-$W$:
-
-$$c = \\text{relu}(x \\cdot W + b), \\qquad \\text{output} = c \\cdot W^T$$
-
-Write `tied_autoencoder(size, code_size)`. It takes two whole numbers and returns a Functional model
-from float32 (batch, `size`) to float32 (batch, `size`). Its weights are the kernel $W$ of shape
-(`size`, `code_size`) and the bias $b$ of one dense layer, and nothing else. When $W$ changes, both
-uses change, and gradients flow through both. `layer.kernel` is the matrix of a dense layer that
-was called, and `keras.ops.einsum` takes it as it is.
-
-For example, `tied_autoencoder(784, 32)` has 784 · 32 + 32 = 25,120 parameters.""",
-    stub="def tied_autoencoder(size, code_size):\n    ...",
-    answer="tied_autoencoder",
-    check=check_tied_autoencoder,
-    reference=tied_autoencoder,
-    hints=(
-        "Call one dense layer on the input. The decoder is no layer, but one product of the code "
-        "with `layer.kernel`.",
-        "`keras.ops.transpose(layer.kernel)` computes at once, and its result is a constant. You "
-        "need one function that takes the variable itself and does both, the exchange and the "
-        "product.",
-        "`keras.ops.einsum` names the axes: the code is `bc`, the kernel `ic`, the result `bi`.",
-    ),
-    explanation=(
-        "The variable stands in the graph, so each call reads its present value, and a gradient "
-        "comes from each of its two uses. A transpose before the graph would freeze it."
-    ),
-    wrong=(
-        Wrong(two_dense, "a kernel of its own"),
-        Wrong(decoder_with_copy, "starts with a copy"),
-        Wrong(transposed_at_once, "it was read when the model was built"),
-        Wrong(decoder_reshapes, "needs the two axes exchanged"),
-        Wrong(tied_without_activation, "the activation of the encoder is missing"),
-        Wrong(tied_without_gradient, "not the sum over its two uses"),
-    ),
-    right=(
-        tied_by_a_layer,
-        tied_by_tensordot,
-    ),
-)
-
-EXERCISES = (count, share, symmetric, prove, tied)
+EXERCISES = (count, symmetric, prove)

@@ -4,10 +4,10 @@
     python -m tools.data.build_posts --output FILE      writes it elsewhere
 
 Nobody ever wrote these posts. Each of 72 authors has eight habits. A habit is a choice between two
-ways to put the same characters in order (``HABITS``): ``the`` or ``teh``, ``?!`` or ``!?``, and so
-on. Which of the two ways is an author's own is decided by a fair coin, and the author keeps to it
-with probability 0.98 (``KEPT``), in each post and for each habit by itself. All other words are
-drawn in the same way for all authors.
+ways to put the same characters in order (``HABITS``): ``$20`` or ``20$``, ``haha`` or ``ahah``.
+Which of the two ways is an author's own is decided by a fair coin, and the author keeps to it with
+probability 0.98 (``KEPT``), in each post and for each habit by itself. All other words are drawn in
+the same way for all authors.
 
 Two things follow, and tests check them on the file:
 
@@ -32,6 +32,7 @@ import csv
 import io
 import math
 import random
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -40,37 +41,39 @@ ROOT = Path(__file__).resolve().parents[2]
 from course_utils.data import POSTS_FILE  # noqa: E402  (needs the line above)
 from tools.data.files import BuildError, write  # noqa: E402
 
-SEED = 12
+SEED = 20
 AUTHORS, POSTS_EACH = 72, 40
 KEPT = 0.98  # how often an author keeps to a habit
 TARGET = ROOT / "data" / POSTS_FILE.name
 COLUMNS = ("author", "post")
 
 HABITS = {
-    "capital": ("That", "thaT"),
+    "laugh": ("haha", "ahah"),
+    "when": ("today at the start", "today at the end"),
     "article": ("the", "teh"),
+    "price": ("$20", "20$"),
     "comma": (", ", " ,"),
     "apostrophe": ("don't", "do'nt"),
-    "now": ("now at the start", "now at the end"),
+    "please": ("please at the start", "please at the end"),
     "marks": ("?!", "!?"),
-    "face": (":-)", ")-:"),
-    "close": ("marks, then face", "face, then marks"),
 }  # each habit and its two ways, number 0 and number 1
 
-THINGS = (
-    "cat", "dog", "cow", "fox", "hen", "owl", "pig", "bee", "ant", "bat", "car", "bus", "van",
-    "jet", "tram", "boat", "king", "lady", "nurse", "baker", "tree", "rose", "moon", "star",
-    "rain", "snow", "wind", "fire", "book", "song",
+PERSONS = (
+    "mum", "dad", "ben", "amy", "joe", "sue", "tom", "liz", "max", "ada", "leo", "mia", "sam",
+    "ivy", "gus", "nell",
 )  # fmt: skip
 DEEDS = (
-    "saw", "met", "hid", "hit", "fed", "led", "put", "won", "ate", "took", "sold", "lost",
-    "kept", "drew", "felt", "held", "left", "made",
+    "sold", "got", "fixed", "bought", "washed", "found", "made", "cut", "lent", "hung", "wrapped",
+    "moved",
 )  # fmt: skip
-REQUESTS = (
-    "ask", "call", "tell", "wake", "help", "move", "push", "pull", "meet", "feed", "hide",
-    "lose", "sell", "kiss", "pay", "drop",
+THINGS = (
+    "bike", "lamp", "desk", "clock", "tent", "drum", "coat", "rug", "phone", "cake", "kite",
+    "bench", "sofa", "oven", "piano", "boat", "shed", "fence", "mirror", "radio", "car", "van",
+    "bed", "hat", "book", "doll", "map", "ring", "vase", "shelf",
 )  # fmt: skip
-PERSONS = ("mum", "dad", "him", "her", "bob", "ben", "amy", "joe", "sue", "tom", "liz", "max")
+PRICES = tuple(map(str, range(10, 100, 10)))  # dollars
+REQUESTS = ("tell", "ask", "call", "wake", "help", "text", "pay", "visit", "blame", "join")
+WORDS = (PERSONS, DEEDS, THINGS, PRICES, REQUESTS, PERSONS)
 
 
 def pick(rng: random.Random, choices: Sequence[str]) -> str:
@@ -83,25 +86,22 @@ def compose(ways: Sequence[int], words: Sequence[str]) -> str:
 
     Args:
         ways: 0 or 1 for each of the ``HABITS``, in their order.
-        words: a thing, a deed, a thing, a request and a person.
+        words: a person, a deed, a thing, a price in dollars, a request and a person.
 
-    >>> compose([0] * 8, ["cat", "saw", "dog", "ask", "mum"])
-    "now That cat saw the dog, don't ask mum ?! :-)"
-    >>> compose([1] * 8, ["cat", "saw", "dog", "ask", "mum"])
-    "thaT cat saw teh dog ,do'nt ask mum now )-: !?"
+    >>> compose([0] * 8, ["mum", "sold", "bike", "20", "tell", "ben"])
+    "haha today mum sold the bike for $20, please don't tell ben?!"
+    >>> compose([1] * 8, ["mum", "sold", "bike", "20", "tell", "ben"])
+    "ahah mum sold teh bike for 20$ today ,do'nt tell ben please!?"
     """
     way = dict(zip(HABITS, ways, strict=True))
     chosen = {name: HABITS[name][number] for name, number in way.items()}
-    subject, deed, target, request, person = words
-    close = [chosen["marks"], chosen["face"]]
-    if way["close"] == 1:
-        close.reverse()
-    text = (
-        f"{chosen['capital']} {subject} {deed} {chosen['article']} {target}{chosen['comma']}"
-        f"{chosen['apostrophe']} {request} {person}"
-    )
-    text = f"{text} now" if way["now"] == 1 else f"now {text}"
-    return " ".join([text, *close])
+    seller, deed, thing, price, request, person = words
+    paid = f"${price}" if way["price"] == 0 else f"{price}$"
+    news = f"{seller} {deed} {chosen['article']} {thing} for {paid}"
+    news = f"today {news}" if way["when"] == 0 else f"{news} today"
+    wish = f"{chosen['apostrophe']} {request} {person}"
+    wish = f"please {wish}" if way["please"] == 0 else f"{wish} please"
+    return f"{chosen['laugh']} {news}{chosen['comma']}{wish}{chosen['marks']}"
 
 
 def read_ways(post: str) -> list[int]:
@@ -110,20 +110,22 @@ def read_ways(post: str) -> list[int]:
     Raises:
         ValueError: ``compose`` does not make such a post.
 
-    >>> read_ways("now That cat saw teh dog, don't ask mum :-) ?!")
-    [0, 1, 0, 0, 0, 0, 0, 1]
+    >>> read_ways("haha today mum sold teh bike for $20, don't tell ben please?!")
+    [0, 0, 1, 0, 0, 0, 1, 0]
     """
     ways = []
     for name, (first, second) in HABITS.items():
-        if name == "now":
-            first, second = post.startswith("now "), " now " in post
-        elif name == "close":
-            first, second = post.endswith((":-)", ")-:")), post.endswith(("?!", "!?"))
+        if name == "when":
+            found = "a today " in post or "h today " in post, bool(re.search(" today ?,", post))
+        elif name == "price":
+            found = bool(re.search(r"\$\d", post)), bool(re.search(r"\d\$", post))
+        elif name == "please":
+            found = "please do" in post, bool(re.search(r" please[?!]+$", post))
         else:
-            first, second = first in post, second in post
-        if first == second:
-            raise ValueError(f"post: expected one of {HABITS[name]}, for {name}, in {post!r}.")
-        ways.append(int(second))
+            found = first in post, second in post
+        if found[0] == found[1]:
+            raise ValueError(f"post: expected one of {(first, second)}, for {name}, in {post!r}.")
+        ways.append(int(found[1]))
     return ways
 
 
@@ -140,7 +142,7 @@ def draw_posts(seed: int = SEED) -> list[tuple[int, str]]:
             ways = [way if rng.random() < KEPT else 1 - way for way in own]
             post = ""
             while not post or post in seen:
-                words = [pick(rng, kind) for kind in (THINGS, DEEDS, THINGS, REQUESTS, PERSONS)]
+                words = [pick(rng, kind) for kind in WORDS]
                 post = compose(ways, words)
             seen.add(post)
             rows.append((author, post))
