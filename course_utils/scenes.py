@@ -8,7 +8,8 @@ VQA matter", on balanced answers; F. Chollet's examples of visual and video ques
 the first Keras guide to the Functional API.
 """
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -255,6 +256,84 @@ def encode_questions(texts: Sequence[str], *, length: int = QUESTION_LENGTH) -> 
                 )
             codes[row, place] = _NUMBER_OF_WORD[word]
     return codes
+
+
+# --- answers and scores ---------------------------------------------------------------------
+
+
+def number_answers(answers: Sequence[str], all_answers: Sequence[str]) -> np.ndarray:
+    """Return the place of each answer among all answers, int64 (n,).
+
+    >>> number_answers(["yes", "two", "yes"], GRID_ANSWERS).tolist()
+    [10, 2, 10]
+
+    Raises:
+        TypeError: ``answers`` or ``all_answers`` holds something else than texts.
+        ValueError: an answer is not among all answers.
+
+    Source: the course itself.
+    """
+    place = {word: number for number, word in enumerate(check_texts("all_answers", all_answers))}
+    for row, answer in enumerate(answers := check_texts("answers", answers)):
+        if answer not in place:
+            raise ValueError(f"answers[{row}]: {answer!r} is none of {', '.join(place)}.")
+    return np.array([place[answer] for answer in answers], dtype=np.int64)
+
+
+def score_blind(
+    trained: Questions, tested: Questions, kinds: Mapping[str, Sequence[str]]
+) -> dict[str, float]:
+    """Return, by kind, how often the most frequent training answer to the same words is right.
+
+    This is the picture-blind baseline: whatever hears the words alone does no better, on average.
+    Words that were never asked in training are answered wrong.
+
+    Source: Goyal et al. 2017. Its heart is exercise 22.1.
+    """
+    counts: dict[str, Counter[str]] = {}
+    for text, answer in zip(trained.texts.tolist(), trained.answers.tolist(), strict=True):
+        counts.setdefault(text, Counter())[answer] += 1
+    best = {text: count.most_common(1)[0][0] for text, count in counts.items()}
+    right = np.array([best.get(text) for text in tested.texts.tolist()]) == tested.answers
+    return {kind: float(np.mean(right[tested.kinds == kind])) for kind in kinds}
+
+
+def score_by_kind(
+    logits: np.ndarray, tested: Questions, kinds: Mapping[str, Sequence[str]]
+) -> dict[str, float]:
+    """Return, by kind, how often the best of the fitting answers is right.
+
+    Args:
+        logits: a score for each answer, shape (n, 12) for grids or (n, 16) for clips.
+        tested: the n questions.
+        kinds: ``GRID_KINDS`` or ``CLIP_KINDS``, which say what fits each kind.
+
+    Raises:
+        ValueError: the logits have another shape.
+
+    Source: the course itself.
+    """
+    all_answers = GRID_ANSWERS if kinds is GRID_KINDS else CLIP_ANSWERS
+    expected = (len(tested.texts), len(all_answers))
+    if np.shape(logits) != expected:
+        raise ValueError(f"logits: expected the shape {expected}, got {np.shape(logits)}.")
+    scores = {}
+    for kind, fitting in kinds.items():
+        rows = tested.kinds == kind
+        best = np.argmax(logits[rows][:, number_answers(fitting, all_answers)], axis=1)
+        scores[kind] = float(np.mean(np.array(fitting)[best] == tested.answers[rows]))
+    return scores
+
+
+def print_scores(scores: Mapping[str, Mapping[str, float]]) -> None:
+    """Print scores as a table: a row a kind of question, a column a model.
+
+    Source: the course itself.
+    """
+    print(" " * 8 + "  ".join(f"{name:>14}" for name in scores))
+    for kind in next(iter(scores.values())):
+        cells = "  ".join(f"{'≈':>10} {by_kind[kind]:.2f}" for by_kind in scores.values())
+        print(f"{kind:<7} {cells}")
 
 
 # --- composing and asking -------------------------------------------------------------------

@@ -241,3 +241,59 @@ REFUSED = [
 def test_impossible_arguments_are_refused_by_name(attempt, error, words_of_it):
     with pytest.raises(error, match=words_of_it):
         attempt()
+
+
+# ---------------------------------------------------------------- answers and scores
+
+
+@pytest.mark.parametrize("kinds", [scenes.GRID_KINDS, scenes.CLIP_KINDS])
+def test_scores_are_counted_by_kind(kinds, grids, clips):
+    if kinds is scenes.GRID_KINDS:
+        asked = scenes.ask_about_grids(grids.digits[:300], each=6, seed=1)
+        answers = scenes.GRID_ANSWERS
+    else:
+        asked = scenes.ask_about_clips(clips.digits, clips.ways, seed=1)
+        answers = scenes.CLIP_ANSWERS
+    perfect = np.eye(len(answers))[scenes.number_answers(asked.answers, answers)]
+    assert set(scenes.score_by_kind(perfect, asked, kinds).values()) == {1.0}
+    assert set(scenes.score_by_kind(-perfect, asked, kinds).values()) == {0.0}
+    with pytest.raises(ValueError, match=r"^logits: expected the shape"):
+        scenes.score_by_kind(perfect[:, 1:], asked, kinds)
+
+
+def test_the_blind_score_is_that_of_the_most_frequent_answer(grids):
+    asked = scenes.ask_about_grids(grids.digits[:300], each=6, seed=1)
+    counted = scenes.score_blind(asked, asked, scenes.GRID_KINDS)
+    for kind in scenes.GRID_KINDS:
+        rows = asked.kinds == kind
+        best = [
+            Counter(asked.answers[asked.texts == text].tolist()).most_common(1)[0][1]
+            for text in set(asked.texts[rows].tolist())
+        ]
+        assert counted[kind] == pytest.approx(sum(best) / rows.sum())
+
+
+def test_words_never_asked_in_training_are_answered_wrong():
+    def asked(text):
+        columns = [np.array([each]) for each in ("there", text, "yes")]
+        return scenes.Questions(np.array([0]), *columns)
+
+    kinds = {"there": ("yes", "no")}
+    same, other = asked("is there a two"), asked("is there a six")
+    assert scenes.score_blind(same, same, kinds) == {"there": 1.0}
+    assert scenes.score_blind(same, other, kinds) == {"there": 0.0}
+
+
+def test_an_answer_that_is_none_is_named():
+    with pytest.raises(ValueError, match=r"^answers\[1\]: 'maybe' is none of"):
+        scenes.number_answers(["yes", "maybe"], scenes.GRID_ANSWERS)
+
+
+def test_a_table_has_a_row_a_kind_and_a_column_a_model(capsys):
+    scenes.print_scores({"one": {"way": 0.5, "was": 1.0}, "other": {"way": 0.25, "was": 0.0}})
+    heading, *rows = capsys.readouterr().out.splitlines()
+    assert heading.split() == ["one", "other"]
+    assert [row.split() for row in rows] == [
+        ["way", "≈", "0.50", "≈", "0.25"],
+        ["was", "≈", "1.00", "≈", "0.00"],
+    ]

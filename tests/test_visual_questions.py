@@ -1,9 +1,14 @@
-"""The two encoders read what they should, and say what is wrong with an argument."""
+"""The parts of the answerer read what they should, and say what is wrong with an argument."""
 
 import numpy as np
 import pytest
 
-from course_utils.builders.visual_questions import build_digit_encoder, build_question_encoder
+from course_utils.builders.visual_questions import (
+    build_answerer,
+    build_digit_encoder,
+    build_question_encoder,
+    train_answerer,
+)
 from course_utils.scenes import encode_questions
 
 
@@ -37,6 +42,11 @@ REFUSED = [
     (lambda: build_question_encoder(vocabulary=1), ValueError, "vocabulary: .* least 2"),
     (lambda: build_question_encoder(units="3"), TypeError, "units"),
     (lambda: build_question_encoder(name=3), TypeError, "name"),
+    (lambda: build_answerer(build_question_encoder(), join="sum"), ValueError, "join: expected"),
+    (lambda: build_answerer(build_question_encoder(), units=0), ValueError, "units"),
+    (lambda: build_answerer(build_question_encoder(), answers="2"), TypeError, "answers"),
+    (lambda: train_answerer(None, [], [], epochs=0), ValueError, "epochs"),
+    (lambda: train_answerer(None, [], [], epochs=1, peak=0), ValueError, "peak"),
 ]
 
 

@@ -4,244 +4,120 @@ from collections import Counter
 
 import numpy as np
 
-from course_utils.exercises.expect import call, describe, expect_shape, fail, is_close, to_array
+from course_utils.exercises.expect import call, describe, expect_shape, fail, is_close
 from course_utils.exercises.judging import Exercise, Wrong
-from course_utils.session import import_tensorflow
-
-tf = import_tensorflow()
-import keras  # noqa: E402  (after the quiet import)
-from keras import layers  # noqa: E402
 
 # ---------------------------------------------------------------- 22.1
 
 
-def picture_blind(train, test):
-    from collections import Counter
+def blind_answer(question, texts, answers):
+    import numpy as np
 
-    by_question, by_kind = {}, {}
-    for kind, question, answer in train:
-        by_question.setdefault(question, Counter())[answer] += 1
-        by_kind.setdefault(kind, Counter())[answer] += 1
-    right = {}
-    for kind, question, answer in test:
-        counts = by_question.get(question, by_kind[kind])
-        right.setdefault(kind, []).append(counts.most_common(1)[0][0] == answer)
-    return {kind: sum(each) / len(each) for kind, each in right.items()}
+    fitting = np.asarray(answers)[np.asarray(texts) == question]
+    words, counts = np.unique(fitting, return_counts=True)
+    return str(words[counts.argmax()])
 
 
-def examples(*rows):
-    """Return (kind, question, answer) triples from rows (kind, question, answers in words)."""
-    return [(kind, text, answer) for kind, text, answers in rows for answer in answers.split()]
-
-
-TRAIN = examples(
-    ("there", "is there a two", "yes yes yes no"),
-    ("there", "is there a nine", "no no yes no no no"),
-    ("count", "how many are even", "two two two one three two two"),
-    ("count", "how many are odd", "one one one three"),
-    ("which", "which digit is top left", "five five six"),
-)
-TEST = examples(
-    ("there", "is there a two", "yes no no yes no"),
-    ("there", "is there a nine", "no no yes"),
-    ("there", "is there a four", "no no"),
-    ("count", "how many are even", "two one"),
-    ("count", "how many are odd", "one four one"),
-    ("which", "which digit is top left", "five six six six"),
-    ("which", "which digit is top right", "five six five"),
+ASKED = (
+    ("how many are even", "two one two two three two"),
+    ("is there a two", "yes yes no yes"),
+    ("is there a nine", "no yes no no yes no no"),
+    ("which digit is top left", "six five five six five four"),
 )
 
 
-def check_picture_blind(answer):
-    got = call(answer, list(TRAIN), list(TEST))
-    if isinstance(got, (int, float, np.number)) and not isinstance(got, bool):
-        fail(
-            f"Got the single number {describe(got)}. Expected a dict with one share for each kind: "
-            "one number hides the kinds that are not answered."
-        )
-    if not isinstance(got, dict):
-        fail(f"Expected a dict from a kind to a share, got {describe(got)}.")
-    truth = picture_blind(TRAIN, TEST)
-    if set(got) != set(truth):
-        fail(f"The keys should be the kinds, {', '.join(sorted(truth))}; got {describe(got)}.")
-    got = {kind: to_array(got[kind], f"The share of {kind!r}") for kind in truth}
-    if all(is_close(got[kind], truth[kind]) for kind in truth):
-        return
-    numbers = {kind: np.asarray(value, dtype=float) for kind, value in got.items()}
-    if any(np.any(value > 1) for value in numbers.values()):
-        fail(
-            "Some values are above 1: they are counts, or per cent. Expected shares from 0 to 1: "
-            "the right answers of a kind, divided by its number of test questions."
-        )
-    for mistake, words in (
-        (
-            blind_peeking,
-            "counts the answers of the test questions. A blind answerer has seen the "
-            "training questions only; the test is for judging it.",
-        ),
-        (
-            blind_one_answer,
-            "gives one answer to everything. It may not see the picture, but it "
-            "does hear the question.",
-        ),
-        (
-            blind_by_kind,
-            "gives one answer to a whole kind. It hears the words: 'is there a two' "
-            "may have another most frequent answer than 'is there a nine'.",
-        ),
-        (
-            blind_skipping,
-            "leaves out the test questions that were never asked in training. They "
-            "belong to the test; fall back to their kind.",
-        ),
-        (
-            blind_giving_up,
-            "takes a test question that was never asked in training for wrong. Its "
-            "kind still says something; fall back to it.",
-        ),
-        (
-            blind_by_all,
-            "falls back on the most frequent answer of all where a question was never asked "
-            "in training. Count its kind alone: 'no' answers no question with 'which'.",
-        ),
-        (
-            blind_by_question,
-            "averages the shares of the questions. One that is asked more often should count more "
-            "often: divide the right answers of a kind by its number of test questions.",
-        ),
-        (
-            blind_by_total,
-            "is judged by the number of all test questions. Divide by the number of those of the "
-            "same kind.",
-        ),
-    ):
-        made = mistake(TRAIN, TEST)
-        if all(is_close(got[kind], made[kind]) for kind in truth):
-            fail(f"This answerer {words}")
-    kind = next(kind for kind in truth if not is_close(got[kind], truth[kind]))
-    fail(
-        f"The share of {kind!r} should be {truth[kind]:.3f} for the examples of the check. "
-        "Go through its questions by hand: which answer was the most frequent in training?"
-    )
+def training_questions():
+    """Return the texts and answers of ``ASKED``, mixed, as arrays like those of the lesson."""
+    rows = [(text, answer) for text, answers in ASKED for answer in answers.split()]
+    order = np.random.default_rng(2).permutation(len(rows))
+    texts, answers = zip(*(rows[place] for place in order), strict=True)
+    return np.array(texts), np.array(answers)
 
 
-def _shares(test, guess):
-    """Return the share of right guesses by kind; ``guess`` maps (kind, question) to an answer."""
-    right = {}
-    for kind, question, answer in test:
-        right.setdefault(kind, []).append(guess(kind, question) == answer)
-    return {kind: sum(each) / len(each) for kind, each in right.items()}
+def check_blind_answer(answer):
+    texts, answers = training_questions()
+    for question, _ in ASKED:
+        got = call(answer, question, texts.copy(), answers.copy())
+        truth = blind_answer(question, texts, answers)
+        if isinstance(got, tuple | list | dict):
+            fail(f"Expected one word, got {describe(got)}. Return the answer without its count.")
+        if isinstance(got, np.ndarray) and got.shape == ():
+            got = got.item()
+        if not isinstance(got, str):
+            fail(f"Expected one word such as 'yes', got {describe(got)}.")
+        if got == truth:
+            continue
+        fitting = answers[texts == question]
+        made = {
+            str(fitting[-1]): "the last answer to it in the list. Count them all.",
+            str(fitting[0]): "the first answer to it in the list. Count them all.",
+            Counter(fitting.tolist()).most_common()[-1][0]: "the rarest answer to it.",
+            Counter(answers.tolist()).most_common(1)[0][0]: (
+                "the most frequent answer to all questions. It does not see the picture, but it "
+                "does hear the question: count the answers to the same words."
+            ),
+        }
+        words = made.get(got, f"not among the most frequent. Expected {truth!r}.")
+        fail(f"To {question!r} it answers {got!r}, {words}")
 
 
-def _most_frequent(examples, key):
+def blind_to_all(question, texts, answers):
+    return Counter(answers.tolist()).most_common(1)[0][0]
+
+
+def blind_rarest(question, texts, answers):
+    return Counter(answers[texts == question].tolist()).most_common()[-1][0]
+
+
+def blind_with_count(question, texts, answers):
+    return Counter(answers[texts == question].tolist()).most_common(1)[0]
+
+
+def blind_count(question, texts, answers):
+    return Counter(answers[texts == question].tolist()).most_common(1)[0][1]
+
+
+def blind_by_a_loop(question, texts, answers):
     counts = {}
-    for kind, question, answer in examples:
-        counts.setdefault(key(kind, question), Counter())[answer] += 1
-    return {name: count.most_common(1)[0][0] for name, count in counts.items()}
+    for text, given in zip(texts, answers, strict=True):
+        if text == question:
+            counts[given] = counts.get(given, 0) + 1
+    return max(counts, key=counts.get)
 
 
-def blind_one_answer(train, test):
-    table = _most_frequent(train, lambda kind, question: None)
-    return _shares(test, lambda kind, question: table[None])
-
-
-def blind_by_kind(train, test):
-    table = _most_frequent(train, lambda kind, question: kind)
-    return _shares(test, lambda kind, question: table[kind])
-
-
-def blind_peeking(train, test):
-    table = _most_frequent(test, lambda kind, question: question)
-    return _shares(test, lambda kind, question: table[question])
-
-
-def blind_skipping(train, test):
-    table = _most_frequent(train, lambda kind, question: question)
-    known = [example for example in test if example[1] in table]
-    return _shares(known, lambda kind, question: table[question])
-
-
-def blind_giving_up(train, test):
-    table = _most_frequent(train, lambda kind, question: question)
-    return _shares(test, lambda kind, question: table.get(question))
-
-
-def blind_by_all(train, test):
-    table = _most_frequent(train, lambda kind, question: question)
-    overall = _most_frequent(train, lambda kind, question: None)[None]
-    return _shares(test, lambda kind, question: table.get(question, overall))
-
-
-def blind_by_question(train, test):
-    asked = dict.fromkeys((kind, question) for kind, question, _ in test)
-    each = {
-        pair: picture_blind(train, [example for example in test if example[:2] == pair])[pair[0]]
-        for pair in asked
-    }
-    return {
-        kind: float(np.mean([share for pair, share in each.items() if pair[0] == kind]))
-        for kind, _ in asked
-    }
-
-
-def blind_by_total(train, test):
-    return {kind: count / len(test) for kind, count in blind_counts(train, test).items()}
-
-
-def blind_counts(train, test):
-    sizes = Counter(kind for kind, _, _ in test)
-    return {kind: share * sizes[kind] for kind, share in picture_blind(train, test).items()}
-
-
-def blind_one_number(train, test):
-    counts = blind_counts(train, test)
-    return sum(counts.values()) / len(test)
+def blind_by_a_counter(question, texts, answers):
+    return Counter(answers[texts == question].tolist()).most_common(1)[0][0]
 
 
 blind = Exercise(
     id="22.1",
-    title="The picture-blind baseline",
-    minutes=20,
-    statement="""Write `picture_blind(train, test)`. Both arguments are lists of tuples of
-three texts: `(kind, question, answer)`. Answer each test question without any picture:
+    title="Answer without looking",
+    minutes=5,
+    statement="""Write `blind_answer(question, texts, answers)`. `texts` and `answers` are the
+questions of the training and their answers, two text arrays of shape (n,); `question` is a text
+that occurs in `texts`. Return the answer that was given most often to the same question, as one
+word. There are no ties.
 
-- with the most frequent answer to **the same question** in `train`;
-- if the question does not occur in `train`, with the most frequent answer to **its kind** in
-  `train`. Each kind of the test occurs in `train`, and there are no ties.
-
-Return a dict from each kind in `test` to the share of its questions that are answered right, a
-number from 0 to 1.
-
-For example, trained on `[("there", "is there a two", "yes")]` and tested on
-`[("there", "is there a two", "no"), ("there", "is there a six", "yes")]`, it returns
-`{"there": 0.5}`.""",
-    stub="def picture_blind(train, test):\n    ...",
-    answer="picture_blind",
-    check=check_picture_blind,
-    reference=picture_blind,
+For example, if "is there a two" was answered by yes, no and yes, it returns `"yes"`.""",
+    stub="def blind_answer(question, texts, answers):\n    ...",
+    answer="blind_answer",
+    check=check_blind_answer,
+    reference=blind_answer,
     hints=(
-        "You need two tables of counts, both made from `train` alone. What is looked up in each?",
-        "`table.setdefault(question, Counter())[answer] += 1` counts; `most_common(1)[0][0]` is "
-        "the most frequent answer.",
-        "Collect True and False by kind in lists, and divide the sum of a list by its length. "
-        "`by_question.get(question, by_kind[kind])` falls back.",
+        "`answers[texts == question]` holds the answers to the same words.",
+        "`np.unique(fitting, return_counts=True)` returns the different words and how often each "
+        "occurs; `argmax` finds the largest count.",
     ),
     explanation=(
-        "All counting is done on the training questions, by the words first and by the kind where "
-        "the words are new. One share a kind shows where words alone get far."
+        "It hears the words and has seen no picture. What it reaches is reached by the words alone."
     ),
     wrong=(
-        Wrong(blind_one_answer, "gives one answer to everything"),
-        Wrong(blind_by_kind, "gives one answer to a whole kind"),
-        Wrong(blind_peeking, "counts the answers of the test questions"),
-        Wrong(blind_skipping, "leaves out the test questions"),
-        Wrong(blind_giving_up, "for wrong"),
-        Wrong(blind_by_all, "most frequent answer of all"),
-        Wrong(blind_by_question, "averages the shares of the questions"),
-        Wrong(blind_by_total, "the number of all test questions"),
-        Wrong(blind_counts, "they are counts"),
-        Wrong(blind_one_number, "hides the kinds"),
+        Wrong(blind_to_all, "the most frequent answer to all questions"),
+        Wrong(blind_rarest, "the rarest answer"),
+        Wrong(blind_with_count, "without its count"),
+        Wrong(blind_count, "Expected one word such as"),
     ),
+    right=(blind_by_a_loop, blind_by_a_counter),
 )
 
 # ---------------------------------------------------------------- 22.2
@@ -402,319 +278,4 @@ For example, with `digits` 3, 3, 7, 1 and `place` 0, the number at top left beco
     ),
 )
 
-# ---------------------------------------------------------------- 22.3
-
-
-def over_frames(frames):
-    x = layers.Flatten()(frames)
-    return layers.Dense(32, activation="relu")(x)
-
-
-def inner_layers(model):
-    """Return the layers of a model and of the models in it."""
-    inner = []
-    for layer in model.layers:
-        inner += [layer, *inner_layers(layer)] if isinstance(layer, keras.Model) else [layer]
-    return inner
-
-
-def check_over_frames(answer):
-    frames = keras.Input((5, 64))
-    result = call(answer, frames)
-    if not isinstance(result, keras.KerasTensor):
-        fail(f"Expected a symbolic tensor, got {describe(result)}. Return what your layers return.")
-    if len(result.shape) == 3:
-        fail(
-            f"The result has the shape {tuple(result.shape)}: still one vector for each frame. "
-            "Expected (None, 32), one vector for the clip."
-        )
-    if tuple(result.shape) != (None, 32):
-        fail(f"The result has the shape {tuple(result.shape)}; expected (None, 32).")
-    try:
-        model = keras.Model(frames, result)
-    except ValueError:
-        fail("The result does not come from `frames`.")
-    if any(isinstance(layer, (layers.RNN, layers.Bidirectional)) for layer in inner_layers(model)):
-        fail("There is a recurrent layer in it. Swap it for layers that read all frames at once.")
-    if not model.trainable_weights:
-        fail("There is nothing to learn in this head. Give it a layer with weights.")
-    rng = np.random.default_rng(3)
-    clips = 3 * rng.normal(size=(16, 5, 64)).astype("float32")
-    base = to_array(call(model, tf.constant(clips)), "The result")
-    orders = ([4, 3, 2, 1, 0], [1, 0, 2, 3, 4], [0, 1, 2, 4, 3])
-    shuffled = [to_array(call(model, tf.constant(clips[:, order]))) for order in orders]
-    blind = []
-    for frame in range(5):
-        changed = clips.copy()
-        changed[:, frame] = 3 * rng.normal(size=(16, 64))
-        if is_close(to_array(call(model, tf.constant(changed))), base):
-            blind.append(frame)
-    if len(blind) == 5:
-        fail("The result is the same whatever the frames hold.")
-    if blind == [0, 1, 2, 3]:
-        fail(
-            "Only the last frame is read. It answers 'which digit came last', but not where the "
-            "digit moves or what came first."
-        )
-    if blind:
-        fail(f"These frames are not read, counted from 0: {', '.join(map(str, blind))}.")
-    if all(is_close(each, base) for each in shuffled):
-        for layer in inner_layers(model):
-            if isinstance(layer, layers.Conv1D) and tuple(layer.kernel_size) == (1,):
-                fail(
-                    "A convolution with a window of one frame never sees two frames together, and "
-                    "the pooling behind it forgets which one came first."
-                )
-        fail(
-            "A clip that is played backwards gives the same vector: the order of the frames is "
-            "lost. To left and to right look alike to this head. Which operation forgets the order?"
-        )
-    alone = to_array(call(model, tf.constant(clips[:1])), "The result")
-    if not is_close(alone, base[:1], tolerance=1e-3):
-        fail("The vector of a clip depends on the other clips of the batch.")
-
-
-def head_average(frames):
-    return layers.Dense(32, activation="relu")(keras.ops.mean(frames, axis=1))
-
-
-def head_window_of_one(frames):
-    return layers.GlobalMaxPooling1D()(layers.Conv1D(32, 1, activation="relu")(frames))
-
-
-def head_lstm(frames):
-    return layers.LSTM(32)(frames)
-
-
-def head_last(frames):
-    return layers.Dense(32, activation="relu")(frames[:, -1])
-
-
-def head_each_frame(frames):
-    return layers.Dense(32, activation="relu")(frames)
-
-
-def head_flat_only(frames):
-    return layers.Flatten()(frames)
-
-
-head = Exercise(
-    id="22.3",
-    title="Another head for the clips",
-    minutes=10,
-    statement="""Write `over_frames(frames)`, which could stand in the place of the LSTM over the
-frames. It takes a symbolic float32 tensor of shape (None, 5, 64), one vector for each of five
-frames, and returns a symbolic tensor of shape (None, 32), one vector for the clip. It must
-
-- have no recurrent layer (`LSTM`, `GRU` and the like);
-- read all five frames;
-- tell a clip from the same clip with its frames in another order;
-- have weights to learn.
-
-For example, `keras.Model(frames, over_frames(frames))` with `frames = keras.Input((5, 64))` has the
-output shape (None, 32).""",
-    stub="def over_frames(frames):\n    ...",
-    answer="over_frames",
-    check=check_over_frames,
-    reference=over_frames,
-    hints=(
-        "A mean, a sum and a maximum over the frames forget the order. What keeps it, as it kept "
-        "the places of the picture?",
-        "Five frames of 64 numbers are 320 numbers, each in its place.",
-        "Flatten, then a dense layer of 32 units. A `Conv1D` with a window of two or more frames "
-        "would do as well.",
-    ),
-    explanation=(
-        "After flattening, each frame has weights of its own, so the order matters. The price: "
-        "the number of frames is fixed, where an LSTM takes any."
-    ),
-    wrong=(
-        Wrong(head_average, "the order of the frames is lost"),
-        Wrong(head_window_of_one, "a window of one frame"),
-        Wrong(head_lstm, "a recurrent layer"),
-        Wrong(head_last, "Only the last frame"),
-        Wrong(head_each_frame, "still one vector for each frame"),
-        Wrong(head_flat_only, "expected (None, 32)"),
-    ),
-)
-
-# ---------------------------------------------------------------- 22.4
-
-
-def honest_split(sources, held_out):
-    held = np.isin(sources, held_out)
-    train_rows = np.flatnonzero(~held.any(axis=1))
-    test_rows = np.flatnonzero(held.all(axis=1))
-    return train_rows, test_rows
-
-
-SOURCES = np.array([[0, 1, 2, 3], [6, 7, 8, 9], [0, 7, 2, 1], [9, 8, 9, 6], [3, 3, 5, 0],
-                    [6, 1, 8, 9], [4, 5, 2, 2], [7, 7, 6, 8], [5, 4, 3, 9],
-                    [8, 2, 0, 1]])  # fmt: skip
-HELD_OUT = [6, 7, 8, 9]
-
-
-def check_honest_split(answer):
-    sources = SOURCES.copy()
-    got = call(answer, sources, list(HELD_OUT))
-    if not np.array_equal(sources, SOURCES):
-        fail("The array `sources` has changed. Leave it as it is.")
-    if not isinstance(got, (tuple, list)) or len(got) != 2:
-        fail(f"Expected two things, train_rows and test_rows, got {describe(got)}.")
-    train, test = (to_array(part, name) for part, name in zip(got, ("train_rows", "test_rows"),
-                                                              strict=True))  # fmt: skip
-    for name, part in (("train_rows", train), ("test_rows", test)):
-        if part.dtype.kind == "b":
-            fail(f"{name} is a mask of True and False. Expected the numbers of the rows.")
-        if part.ndim == 2 and part.shape[1] == 4:
-            fail(f"{name} holds the pictures' sources. Expected the numbers of the rows.")
-        if part.ndim == 2 and part.shape[0] == 1:
-            fail(
-                f"{name} has the shape {part.shape}; expected (n,). `np.where` returns a tuple: "
-                "take its first part, or use `np.flatnonzero`."
-            )
-        if part.ndim != 1:
-            fail(f"{name} has the shape {part.shape}; expected (n,), numbers of rows.")
-        if part.size and (
-            part.dtype.kind not in "iu" or part.min() < 0 or part.max() >= len(SOURCES)
-        ):
-            fail(
-                f"{name} should hold numbers of rows, 0 to {len(SOURCES) - 1} in the check; got "
-                f"{part.tolist()}."
-            )
-    right_train, right_test = honest_split(SOURCES, HELD_OUT)
-    if set(train) & set(test):
-        fail("Some pictures are in both parts.")
-    if set(train) == set(right_test) and set(test) == set(right_train):
-        fail("The two parts are swapped: the held-out digits are for the test.")
-    used_to_train = set(SOURCES[train.astype(int)].ravel().tolist())
-    used_to_test = set(SOURCES[test.astype(int)].ravel().tolist())
-    if np.array_equal(np.isin(SOURCES[:, 0], HELD_OUT), np.isin(np.arange(len(SOURCES)), test)):
-        fail(
-            "Only the first digit of each picture decides. The other three may be on the other "
-            "side. A picture is made of four."
-        )
-    for least in (2, 3):
-        if set(test) == set(np.flatnonzero(np.isin(SOURCES, HELD_OUT).sum(axis=1) >= least)):
-            fail(
-                "The majority of the four digits decides, so single digits get to the wrong side. "
-                "One is enough to spoil a picture."
-            )
-    if used_to_train & set(HELD_OUT) and used_to_test - set(HELD_OUT):
-        fail(
-            "Both parts mix: training pictures hold held-out digits, and test pictures hold "
-            "others. New pictures are not enough; what they are made of must be new."
-        )
-    if used_to_train & set(HELD_OUT):
-        fail(
-            "Some training pictures hold a held-out digit, which is then no longer new in the "
-            "test. One is enough to spoil it."
-        )
-    if used_to_test - set(HELD_OUT):
-        fail("Some test pictures hold a digit that was trained on. All four must be held out.")
-    for name, part, truth in (("train_rows", train, right_train), ("test_rows", test, right_test)):
-        if set(part) != set(truth):
-            left_out = sorted(set(truth.tolist()) - set(part.tolist()))
-            fail(f"{name} leaves out pictures that could be used, such as row {left_out[0]}.")
-        if part.tolist() != truth.tolist():
-            fail(f"{name} holds the right rows; return each once, in rising order.")
-
-
-def split_by_position(sources, held_out):
-    rows = np.arange(len(sources))
-    return rows[:6], rows[6:]
-
-
-def split_any(sources, held_out):
-    held = np.isin(sources, held_out).any(axis=1)
-    return np.flatnonzero(~held), np.flatnonzero(held)
-
-
-def split_all(sources, held_out):
-    held = np.isin(sources, held_out).all(axis=1)
-    return np.flatnonzero(~held), np.flatnonzero(held)
-
-
-def split_first_tile(sources, held_out):
-    held = np.isin(sources[:, 0], held_out)
-    return np.flatnonzero(~held), np.flatnonzero(held)
-
-
-def split_majority(sources, held_out):
-    held = np.isin(sources, held_out).sum(axis=1)
-    return np.flatnonzero(held < 2), np.flatnonzero(held >= 2)
-
-
-def split_where(sources, held_out):
-    held = np.isin(sources, held_out)
-    return np.where(~held.any(axis=1)), np.where(held.all(axis=1))
-
-
-def split_sources(sources, held_out):
-    train, test = honest_split(sources, held_out)
-    return sources[train], sources[test]
-
-
-def split_masks(sources, held_out):
-    held = np.isin(sources, held_out)
-    return ~held.any(axis=1), held.all(axis=1)
-
-
-def split_swapped(sources, held_out):
-    train, test = honest_split(sources, held_out)
-    return test, train
-
-
-def split_too_strict(sources, held_out):
-    train, test = honest_split(sources, held_out)
-    return train[:1], test[:1]
-
-
-split = Exercise(
-    id="22.4",
-    title="An honest test split",
-    minutes=10,
-    statement="""Somebody hands you pictures that are already composed, without a split. You decide
-that some digit images are for the test. Write `honest_split(sources, held_out)`.
-
-- `sources` is an integer NumPy array of shape (n, 4): the numbers of the digit images that each
-  picture is made of. Leave it as it is.
-- `held_out` is a list of numbers of digit images.
-
-Return two integer arrays, `(train_rows, test_rows)`, each in rising order: the rows of all pictures
-that may be used for training, and of all that may be used for the test, so that **no digit image
-occurs in both parts**, and only held-out ones occur in the test. A picture may be in neither part.
-
-For example, for `[[0, 1, 0, 2], [8, 9, 9, 8], [1, 9, 0, 0]]` and `[8, 9]` the answer is row 0 for
-training and row 1 for the test.""",
-    stub="def honest_split(sources, held_out):\n    ...",
-    answer="honest_split",
-    check=check_honest_split,
-    reference=honest_split,
-    hints=(
-        "There are three sorts of pictures: without a held-out digit, with held-out ones only, and "
-        "mixed ones. Where may the mixed ones go?",
-        "`np.isin(sources, held_out)` says for each of the four digits whether it is held out.",
-        "`.any(axis=1)` and `.all(axis=1)` turn four booleans into one; `np.flatnonzero` turns "
-        "a mask into the numbers of rows.",
-    ),
-    explanation=(
-        "Training takes the pictures without any held-out digit, the test those with held-out "
-        "digits only. The mixed ones are lost; that is the price of splitting after composing, and "
-        "why this course splits the digits first."
-    ),
-    wrong=(
-        Wrong(split_by_position, "Both parts mix"),
-        Wrong(split_any, "Some test pictures hold a digit that was trained on"),
-        Wrong(split_all, "Some training pictures hold a held-out digit"),
-        Wrong(split_first_tile, "Only the first digit of each picture"),
-        Wrong(split_majority, "The majority"),
-        Wrong(split_where, "returns a tuple"),
-        Wrong(split_sources, "Expected the numbers of the rows"),
-        Wrong(split_masks, "a mask of True and False"),
-        Wrong(split_swapped, "The two parts are swapped"),
-        Wrong(split_too_strict, "leaves out pictures that could be used"),
-    ),
-)
-
-EXERCISES = (blind, twin, head, split)
+EXERCISES = (blind, twin)
