@@ -7,7 +7,7 @@ from random_values import batch
 from course_utils.exercises import lesson_26
 from course_utils.exercises.judging import Verdict, judge
 from course_utils.session import import_tensorflow
-from tools.lesson_code import lesson_code
+from tools.lesson_code import lesson_parts
 
 tf = import_tensorflow()
 
@@ -17,17 +17,7 @@ from keras import layers  # noqa: E402
 
 @pytest.fixture(scope="module")
 def lesson():
-    return lesson_code(
-        "26",
-        "DNNResidual",
-        "FirstCNN",
-        "attempt",
-        "AsPublished",
-        "CNNResidual",
-        "MyResidual",
-        "block_graph",
-        "build_my_residual",
-    )
+    return lesson_parts("26")
 
 
 def place(weight):
@@ -36,6 +26,16 @@ def place(weight):
 
 
 # ---------------------------------------------------------------- blocks and the model of them
+
+
+def test_blocks_build_their_children(lesson):
+    """After build alone all weights are there, so that a loaded block is whole (lesson 24)."""
+    for block, shape in ((lesson["DNNResidual"](2, 6), (None, 6)),
+                         (lesson["CNNResidual"](2, 6), (None, 5, 5, 3))):  # fmt: skip
+        block.build(shape)
+        before = len(block.weights)
+        block(batch(2, *shape[1:]))
+        assert len(block.weights) == before == 4 + 2 * (shape[-1] == 3)
 
 
 @pytest.mark.parametrize("depth", [2, 3])
@@ -85,19 +85,6 @@ def test_the_block_of_the_exercise_is_that_of_the_lesson(lesson):
 # ---------------------------------------------------------------- what the lesson says
 
 
-@pytest.mark.parametrize(
-    ("block", "shape", "says"),
-    [
-        ("FirstCNN", (8, 196), "expected min_ndim=4, found ndim=2"),
-        ("FirstCNN", (8, 14, 14, 1), "[8,14,14,30] vs. [8,14,14,32]"),
-        ("CNNResidual", (8, 14, 14, 1), "[8,14,14,32] vs. [8,14,14,64]"),
-    ],
-)
-def test_the_usual_network_fails_in_three_ways(lesson, capsys, block, shape, says):
-    lesson["attempt"](lesson["AsPublished"](lesson[block](2, 32)), np.ones(shape, "float32"))
-    assert says in capsys.readouterr().out
-
-
 def test_the_gradients_of_a_shared_block_add(lesson):
     one, three = lesson["MyResidual"](), lesson["MyResidual"](shared=False)
     x = batch(4, 14, 14, 1)
@@ -136,7 +123,7 @@ def count_by_layers(channels, filters, depth, blocks, shared):
 
 
 def test_counting_layers_is_right():
-    assert verdict_on(3, count_by_layers).status == Verdict.CORRECT
+    assert verdict_on(2, count_by_layers).status == Verdict.CORRECT
 
 
 class PathAlone(lesson_26.ProjectedDNN):
@@ -147,10 +134,10 @@ class PathAlone(lesson_26.ProjectedDNN):
 
 
 def test_a_main_path_alone_is_no_residual_block():
-    assert verdict_on(1, PathAlone).status == Verdict.NOT_YET
+    assert verdict_on(3, PathAlone).status == Verdict.NOT_YET
 
 
-@pytest.mark.parametrize("number", [1, 2, 3, 4])
+@pytest.mark.parametrize("number", [1, 2, 3])
 @pytest.mark.parametrize("answer", [layers.Dense, keras.Model, int, layers.Dense(3), "Tower"])
 def test_other_classes_get_a_verdict(number, answer):
     verdict = verdict_on(number, answer)

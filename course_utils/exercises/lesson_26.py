@@ -48,223 +48,6 @@ def affine(x, one):
 # ---------------------------------------------------------------- 26.1
 
 
-class ProjectedDNN(layers.Layer):
-    def __init__(self, depth, neurons):
-        super().__init__()
-        self.neurons, self.projection = neurons, None
-        self.hidden = [layers.Dense(neurons, activation="relu") for _ in range(depth)]
-
-    def build(self, input_shape):
-        if input_shape[-1] != self.neurons:
-            self.projection = layers.Dense(self.neurons)
-
-    def call(self, inputs):
-        x = inputs
-        for layer in self.hidden:
-            x = layer(x)
-        shortcut = inputs if self.projection is None else self.projection(inputs)
-        return shortcut + x
-
-
-UNEQUAL = {
-    "ncompatible shapes": "With 5 numbers coming in and 4 neurons, the two paths do not add. The "
-    "shortcut needs a projection where the widths differ.",
-}
-
-
-@without_warnings
-def check_projected(answer):
-    expect_class(answer, layers.Layer, "ProjectedDNN")
-    depth, neurons = 3, 4
-    for width in (5, 4, 1):
-        x = random_batch(6, width)
-        layer = call(answer, depth, neurons)
-        what = f"ProjectedDNN(3, 4) on a batch of shape (6, {width})"
-        first = expect_shape(run_layer(layer, x, says=UNEQUAL), (6, neurons), what)
-        if not is_close(run_layer(layer, x), first):
-            fail(
-                "Called twice on one batch, it answers differently: it makes layers anew at each "
-                "call. Make them in __init__ or in build."
-            )
-        dense = randomise(layer)
-        got = to_array(run_layer(layer, x), what)
-        if width == neurons:
-            check_identity(got, x, dense, depth)
-        else:
-            check_projection(got, x, dense, depth, width)
-
-
-def check_identity(got, x, dense, depth):
-    if len(dense) > depth:
-        fail(
-            "With 4 numbers coming in and 4 neurons it projects too: it has "
-            f"{len(dense)} matrices, expected {depth}. Where the widths are equal, the shortcut is "
-            "the inputs."
-        )
-    if not is_close(got, x + main_path(x, dense)):
-        report_sum(got, x, main_path(x, dense))
-
-
-def report_sum(got, shortcut, path):
-    """Fail with what is known about a result that is not shortcut + path."""
-    if is_close(got, np.maximum(shortcut + path, 0)):
-        fail("There is a ReLU after the sum. Here the block ends with the sum.")
-    if is_close(got, path):
-        fail("It returns the main path alone: the shortcut is not added.")
-    fail("Where the widths are equal, the result is not the inputs plus the main path.")
-
-
-def check_projection(got, x, dense, depth, width):
-    first = [one for one in dense if one[0].shape[0] == width]
-    others = [one for one in dense if one[0].shape[0] != width]
-    if len(dense) == depth and len(first) == 1:
-        fail(
-            f"With {width} coming in and 4 neurons there is no projection. A width of 1 is "
-            "stretched by broadcasting, so the sum raises no error."
-            if width == 1
-            else f"With {width} coming in and 4 neurons, there is no layer for the shortcut."
-        )
-    if len(first) == 1 and len(others) == depth:
-        fail(
-            "The projection is on the main path: the first hidden layer works on projected "
-            "numbers. Both paths start from the inputs, and only the shortcut is projected."
-        )
-    if len(first) != 2 or len(others) != depth - 1:
-        shapes = [one[0].shape for one in dense]
-        fail(f"Its matrices have the shapes {shapes}; expected {depth} for the main path and one.")
-    for start, projection in (first, first[::-1]):
-        path, shortcut = main_path(x, [start, *others]), affine(x, projection)
-        if is_close(got, path + shortcut):
-            return
-        if is_close(got, path + np.maximum(shortcut, 0)):
-            fail(
-                "The projection has an activation, so nothing below 0 gets through the shortcut. "
-                "It has to hand on what came in, as well as other widths allow."
-            )
-        if is_close(got, np.maximum(path + shortcut, 0)):
-            fail("There is a ReLU after the sum. Here the block ends with the sum.")
-    fail("The result is not projection of the inputs + main path of the inputs.")
-
-
-class ProjectedOnMainPath(ProjectedDNN):
-    def call(self, inputs):
-        x = shortcut = inputs if self.projection is None else self.projection(inputs)
-        for layer in self.hidden:
-            x = layer(x)
-        return shortcut + x
-
-
-class ProjectedActivated(ProjectedDNN):
-    def build(self, input_shape):
-        if input_shape[-1] != self.neurons:
-            self.projection = layers.Dense(self.neurons, activation="relu")
-
-
-class ProjectedAlways(ProjectedDNN):
-    def build(self, input_shape):
-        self.projection = layers.Dense(self.neurons)
-
-
-class ProjectedNever(ProjectedDNN):
-    def build(self, input_shape):
-        pass
-
-
-class ProjectedNotForOne(ProjectedDNN):
-    def build(self, input_shape):
-        if input_shape[-1] not in (1, self.neurons):
-            self.projection = layers.Dense(self.neurons)
-
-
-class ProjectedReluAfterSum(ProjectedDNN):
-    def call(self, inputs):
-        return ops.maximum(super().call(inputs), 0)
-
-
-class ProjectedInCall(ProjectedDNN):
-    def build(self, input_shape):
-        pass
-
-    def call(self, inputs):
-        x = inputs
-        for layer in self.hidden:
-            x = layer(x)
-        shortcut = inputs
-        if inputs.shape[-1] != self.neurons:
-            shortcut = layers.Dense(self.neurons)(inputs)
-        return shortcut + x
-
-
-class ProjectedFirst(layers.Layer):
-    """Makes its projection before its hidden layers."""
-
-    def __init__(self, depth, neurons):
-        super().__init__()
-        self.depth, self.neurons = depth, neurons
-
-    def build(self, input_shape):
-        self.same = input_shape[-1] == self.neurons
-        if not self.same:
-            self.way = layers.Dense(self.neurons)
-            self.way.build(input_shape)
-        dense = [layers.Dense(self.neurons, activation="relu") for _ in range(self.depth)]
-        self.main_path = keras.Sequential(dense)
-        self.main_path.build(input_shape)
-
-    def call(self, inputs):
-        return self.main_path(inputs) + (inputs if self.same else self.way(inputs))
-
-
-projected = Exercise(
-    id="26.1",
-    title="A projection shortcut",
-    minutes=20,
-    statement="""Write the class `ProjectedDNN`, a dense residual block for inputs of any width.
-`ProjectedDNN(depth, neurons)` is called on float32 `(batch, n)` and returns float32
-`(batch, neurons)`: shortcut + main path.
-
-- The main path is `depth` dense layers with `neurons` units and ReLU; the first of them works on
-  the inputs.
-- Where `n` equals `neurons`, the shortcut is the inputs, and there are no other weights.
-- Where not, also for `n = 1`, the shortcut is a projection of the inputs: a dense layer with
-  `neurons` units and no activation.
-- Each block is used with one `n` only. Nothing comes after the sum.""",
-    stub="""class ProjectedDNN(layers.Layer):
-    def __init__(self, depth, neurons):
-        super().__init__()
-
-    def call(self, inputs):
-        ...""",
-    answer="ProjectedDNN",
-    check=check_projected,
-    reference=ProjectedDNN,
-    hints=(
-        "Whether a projection is needed depends on the width of the inputs. Which of a layer's "
-        "methods is told the shape before the first call?",
-        "In build, compare input_shape[-1] with the number of neurons, and make the projection or "
-        "leave it None. In call, keep two names: one for the main path, one for the shortcut.",
-        "shortcut = inputs if self.projection is None else self.projection(inputs), and at the end "
-        "return shortcut + x.",
-    ),
-    explanation=(
-        "Both paths start from the inputs. The projection is linear, so that the shortcut hands on "
-        "negative numbers too, and exists only where the widths differ."
-    ),
-    wrong=(
-        Wrong(ProjectedOnMainPath, "The projection is on the main path"),
-        Wrong(ProjectedActivated, "The projection has an activation"),
-        Wrong(ProjectedAlways, "it projects too"),
-        Wrong(ProjectedNever, "The shortcut needs a projection"),
-        Wrong(ProjectedNotForOne, "stretched by broadcasting"),
-        Wrong(ProjectedReluAfterSum, "There is a ReLU after the sum"),
-        Wrong(ProjectedInCall, "it makes layers anew at each call"),
-    ),
-    right=(ProjectedFirst,),
-)
-
-# ---------------------------------------------------------------- 26.2
-
-
 class DNNResidual(layers.Layer):
     """The class of the lesson."""
 
@@ -432,7 +215,7 @@ class TowerByLoop(keras.Model):
 
 
 tower = Exercise(
-    id="26.2",
+    id="26.1",
     title="Depth as an argument",
     minutes=10,
     statement="""Write the class `Tower`, a `keras.Model`. `Tower(rounds, neurons, shared=False)` is
@@ -478,7 +261,7 @@ called on float32 `(batch, n)` and returns float32 `(batch, 1)`:
     seconds=40,
 )
 
-# ---------------------------------------------------------------- 26.3
+# ---------------------------------------------------------------- 26.2
 
 
 def count_parameters(channels, filters, depth, blocks, shared):
@@ -575,7 +358,7 @@ def count_first_as_others(channels, filters, depth, blocks, shared):
 
 
 count = Exercise(
-    id="26.3",
+    id="26.2",
     title="Count parameters",
     minutes=10,
     statement="""A chain of `blocks` convolutional blocks starts from an image with `channels`
@@ -613,106 +396,151 @@ layer is needed. For `(30, 32, 2, 1, False)` it is 18912.""",
     ),
 )
 
-# ---------------------------------------------------------------- 26.4
+# ---------------------------------------------------------------- 26.3
 
 
-class PaddedDNN(layers.Layer):
+class ProjectedDNN(layers.Layer):
     def __init__(self, depth, neurons):
         super().__init__()
-        self.neurons = neurons
+        self.neurons, self.projection = neurons, None
         self.hidden = [layers.Dense(neurons, activation="relu") for _ in range(depth)]
 
+    def build(self, input_shape):
+        if input_shape[-1] != self.neurons:
+            self.projection = layers.Dense(self.neurons)
+            self.projection.build(input_shape)
+        for layer in self.hidden:
+            layer.build(input_shape)
+            input_shape = (*input_shape[:-1], self.neurons)
+
     def call(self, inputs):
-        missing = self.neurons - inputs.shape[-1]
-        if missing < 0:
-            raise ValueError(f"expected at most {self.neurons} numbers, got {inputs.shape[-1]}")
-        inputs = x = keras.ops.pad(inputs, [[0, 0], [0, missing]])
+        x = inputs
         for layer in self.hidden:
             x = layer(x)
-        return inputs + x
-
-    def build(self, input_shape):
-        for layer in self.hidden:
-            layer.build((None, self.neurons))
+        shortcut = inputs if self.projection is None else self.projection(inputs)
+        return shortcut + x
 
 
-ANOTHER_WIDTH = {
-    "expected axis -1": "Its first call had 5 numbers a row. Called with another width, a layer "
-    "that was built for 5 refuses. All layers of the block must see the same width each time.",
-    "atrix size-incompatible": "Its first call had 5 numbers a row. A later one with another width "
-    "does not fit a matrix that was made for 5.",
-    "ncompatible shapes": "The two paths do not add: the shortcut is not as wide as the main path.",
-    "umpy": "It works on arrays and fails on a symbolic tensor: NumPy cannot read that one. Use "
-    "keras.ops.",
+UNEQUAL = {
+    "ncompatible shapes": "With 5 numbers coming in and 4 neurons, the two paths do not add. The "
+    "shortcut needs a projection where the widths differ.",
 }
 
 
 @without_warnings
-def check_padded(answer):
-    expect_class(answer, layers.Layer, "PaddedDNN")
-    depth, neurons, dense = 2, 8, None
-    layer = call(answer, depth, neurons)
-    for width in (5, 8, 1, 3):
+def check_projected(answer):
+    expect_class(answer, layers.Layer, "ProjectedDNN")
+    depth, neurons = 3, 4
+    for width in (5, 4, 1):
         x = random_batch(6, width)
-        what = f"the block, called on a batch of shape (6, {width}),"
-        expect_shape(run_layer(layer, x, says=ANOTHER_WIDTH), (6, neurons), what)
-        if dense is None:
-            dense = randomise(layer)
-            shapes = [one[0].shape for one in dense]
-            if shapes != [(neurons, neurons)] * depth:
-                fail(
-                    f"After a call on 5 numbers a row, its matrices have the shapes {shapes}. A "
-                    "block that takes any width has no weights for one of them: expected two of "
-                    "(8, 8)."
-                )
-        check_padding(to_array(run_layer(layer, x)), x, dense, neurons)
-    if len(layer.weights) != 2 * depth:
-        fail("It has more weights after calls with other widths. Nothing is to be added.")
-    check_too_wide(layer, random_batch(6, neurons + 1))
-    run_layer(layer, keras.Input((5,)), says=ANOTHER_WIDTH)
+        layer = call(answer, depth, neurons)
+        what = f"ProjectedDNN(3, 4) on a batch of shape (6, {width})"
+        first = expect_shape(run_layer(layer, x, says=UNEQUAL), (6, neurons), what)
+        if not is_close(run_layer(layer, x), first):
+            fail(
+                "Called twice on one batch, it answers differently: it makes layers anew at each "
+                "call. Make them in __init__ or in build."
+            )
+        dense = randomise(layer)
+        got = to_array(run_layer(layer, x), what)
+        if width == neurons:
+            check_identity(got, x, dense, depth)
+        else:
+            check_projection(got, x, dense, depth, width)
 
 
-def check_padding(got, x, dense, neurons):
-    missing = neurons - x.shape[1]
-
-    def block(filled, shortcut=None):
-        return (filled if shortcut is None else shortcut) + main_path(filled, dense)
-
-    right = np.pad(x, [(0, 0), (0, missing)])
-    if is_close(got, block(right)):
-        return
-    if is_close(got, main_path(right, dense)):
-        fail("It returns the main path alone: the shortcut is not added.")
-    if is_close(got, block(np.pad(x, [(0, 0), (missing, 0)]))):
-        fail("The zeros stand before the numbers; they belong behind them.")
-    tiled = np.tile(x, (1, neurons))[:, :neurons]
-    if is_close(got, block(tiled)) or is_close(got, block(right, tiled)):
-        fail("The row is filled up with its own numbers again. Fill it up with zeros.")
-    if x.shape[1] == 1 and is_close(got, block(right, x)):
+def check_identity(got, x, dense, depth):
+    if len(dense) > depth:
         fail(
-            "With a width of 1 the shortcut is not filled up: the sum stretches it by broadcasting."
+            "With 4 numbers coming in and 4 neurons it projects too: it has "
+            f"{len(dense)} matrices, expected {depth}. Where the widths are equal, the shortcut is "
+            "the inputs."
         )
-    fail(
-        f"On {x.shape[1]} numbers a row, the result is not: the row filled up with zeros, plus "
-        "the main path of that."
-    )
+    if not is_close(got, x + main_path(x, dense)):
+        report_sum(got, x, main_path(x, dense))
 
 
-def check_too_wide(layer, x):
-    try:
-        layer(x)
-    except ValueError:
-        return
-    except Exception as error:
-        fail(f"With 9 numbers for 8 neurons it raises {type(error).__name__}, not ValueError.")
-    fail("With 9 numbers for 8 neurons it answers all the same. Raise a ValueError.")
+def report_sum(got, shortcut, path):
+    """Fail with what is known about a result that is not shortcut + path."""
+    if is_close(got, np.maximum(shortcut + path, 0)):
+        fail("There is a ReLU after the sum. Here the block ends with the sum.")
+    if is_close(got, path):
+        fail("It returns the main path alone: the shortcut is not added.")
+    fail("Where the widths are equal, the result is not the inputs plus the main path.")
 
 
-class PaddedByProjection(ProjectedDNN):
-    pass
+def check_projection(got, x, dense, depth, width):
+    first = [one for one in dense if one[0].shape[0] == width]
+    others = [one for one in dense if one[0].shape[0] != width]
+    if len(dense) == depth and len(first) == 1:
+        fail(
+            f"With {width} coming in and 4 neurons there is no projection. A width of 1 is "
+            "stretched by broadcasting, so the sum raises no error."
+            if width == 1
+            else f"With {width} coming in and 4 neurons, there is no layer for the shortcut."
+        )
+    if len(first) == 1 and len(others) == depth:
+        fail(
+            "The projection is on the main path: the first hidden layer works on projected "
+            "numbers. Both paths start from the inputs, and only the shortcut is projected."
+        )
+    if len(first) != 2 or len(others) != depth - 1:
+        shapes = [one[0].shape for one in dense]
+        fail(f"Its matrices have the shapes {shapes}; expected {depth} for the main path and one.")
+    for start, projection in (first, first[::-1]):
+        path, shortcut = main_path(x, [start, *others]), affine(x, projection)
+        if is_close(got, path + shortcut):
+            return
+        if is_close(got, path + np.maximum(shortcut, 0)):
+            fail(
+                "The projection has an activation, so nothing below 0 gets through the shortcut. "
+                "It has to hand on what came in, as well as other widths allow."
+            )
+        if is_close(got, np.maximum(path + shortcut, 0)):
+            fail("There is a ReLU after the sum. Here the block ends with the sum.")
+    fail("The result is not projection of the inputs + main path of the inputs.")
 
 
-class PaddedShortcutOnly(PaddedDNN):
+class ProjectedOnMainPath(ProjectedDNN):
+    def build(self, input_shape):
+        if input_shape[-1] != self.neurons:
+            self.projection = layers.Dense(self.neurons)
+
+    def call(self, inputs):
+        x = shortcut = inputs if self.projection is None else self.projection(inputs)
+        for layer in self.hidden:
+            x = layer(x)
+        return shortcut + x
+
+
+class ProjectedActivated(ProjectedDNN):
+    def build(self, input_shape):
+        if input_shape[-1] != self.neurons:
+            self.projection = layers.Dense(self.neurons, activation="relu")
+
+
+class ProjectedAlways(ProjectedDNN):
+    def build(self, input_shape):
+        self.projection = layers.Dense(self.neurons)
+
+
+class ProjectedNever(ProjectedDNN):
+    def build(self, input_shape):
+        pass
+
+
+class ProjectedNotForOne(ProjectedDNN):
+    def build(self, input_shape):
+        if input_shape[-1] not in (1, self.neurons):
+            self.projection = layers.Dense(self.neurons)
+
+
+class ProjectedReluAfterSum(ProjectedDNN):
+    def call(self, inputs):
+        return ops.maximum(super().call(inputs), 0)
+
+
+class ProjectedInCall(ProjectedDNN):
     def build(self, input_shape):
         pass
 
@@ -720,113 +548,77 @@ class PaddedShortcutOnly(PaddedDNN):
         x = inputs
         for layer in self.hidden:
             x = layer(x)
-        return ops.pad(inputs, [[0, 0], [0, self.neurons - inputs.shape[-1]]]) + x
-
-
-class PaddedMainPathOnly(PaddedDNN):
-    def call(self, inputs):
-        x = ops.pad(inputs, [[0, 0], [0, self.neurons - inputs.shape[-1]]])
-        for layer in self.hidden:
-            x = layer(x)
-        return inputs + x
-
-
-class PaddedBefore(PaddedDNN):
-    def call(self, inputs):
-        missing = self.neurons - inputs.shape[-1]
-        return super().call(ops.pad(inputs, [[0, 0], [missing, 0]]))
-
-
-class PaddedRepeated(PaddedDNN):
-    def call(self, inputs):
-        filled = ops.concatenate([inputs] * self.neurons, axis=-1)[:, : self.neurons]
-        return super().call(filled)
-
-
-class PaddedCut(PaddedDNN):
-    def call(self, inputs):
-        return super().call(inputs[:, : self.neurons])
-
-
-class PaddedNewLayers(PaddedDNN):
-    def call(self, inputs):
+        shortcut = inputs
         if inputs.shape[-1] != self.neurons:
-            self.projection = layers.Dense(self.neurons)
-            inputs = self.projection(inputs)
-        return super().call(inputs)
+            shortcut = layers.Dense(self.neurons)(inputs)
+        return shortcut + x
 
 
-class PaddedInNumpy(PaddedDNN):
+class ProjectedFirst(layers.Layer):
+    """Makes its projection before its hidden layers."""
+
+    def __init__(self, depth, neurons):
+        super().__init__()
+        self.depth, self.neurons = depth, neurons
+
+    def build(self, input_shape):
+        self.same = input_shape[-1] == self.neurons
+        if not self.same:
+            self.way = layers.Dense(self.neurons)
+            self.way.build(input_shape)
+        dense = [layers.Dense(self.neurons, activation="relu") for _ in range(self.depth)]
+        self.main_path = keras.Sequential(dense)
+        self.main_path.build(input_shape)
+
     def call(self, inputs):
-        missing = self.neurons - inputs.shape[-1]
-        if missing < 0:
-            raise ValueError("too wide")
-        return super().call(ops.convert_to_tensor(np.pad(inputs, [(0, 0), (0, missing)])))
+        return self.main_path(inputs) + (inputs if self.same else self.way(inputs))
 
 
-class PaddedByJoining(PaddedDNN):
-    def call(self, inputs):
-        missing = self.neurons - inputs.shape[-1]
-        if missing < 0:
-            raise ValueError("too wide")
-        inputs = ops.concatenate([inputs] + [0 * inputs[:, :1]] * missing, axis=1)
-        x = inputs
-        for layer in self.hidden:
-            x = layer(x)
-        return x + inputs
-
-
-padded = Exercise(
-    id="26.4",
-    title="A block that survives a change of width",
+projected = Exercise(
+    id="26.3",
+    title="A projection shortcut",
     minutes=20,
-    statement="""In the usual network, the dense block is called on 32 numbers first, and twice on
-its own 64. Write a block that can do this without another layer before it.
+    statement="""Write the class `ProjectedDNN`, a dense residual block for inputs of any width.
+`ProjectedDNN(depth, neurons)` is called on float32 `(batch, n)` and returns float32
+`(batch, neurons)`: shortcut + main path.
 
-`PaddedDNN(depth, neurons)` is a layer. It is called on float32 `(batch, n)` and returns float32
-`(batch, neurons)`; **one and the same block** takes a different `n`, from 1 to `neurons`, at each
-call:
-
-- rows shorter than `neurons` are filled up with zeros behind their numbers;
-- the filled rows go both ways: to the main path, `depth` dense layers with `neurons` units and
-  ReLU, and to the sum;
-- its only weights are those of the main path, whatever it is called on;
-- for `n` above `neurons` it raises a `ValueError`.
-
-It must also work on a placeholder, `keras.Input((5,))`.""",
-    stub="""class PaddedDNN(layers.Layer):
+- The main path is `depth` dense layers with `neurons` units and ReLU; the first of them works on
+  the inputs.
+- Where `n` equals `neurons`, the shortcut is the inputs, and there are no other weights.
+- Where not, also for `n = 1`, the shortcut is a projection of the inputs: a dense layer with
+  `neurons` units and no activation.
+- Each block is used with one `n` only. Nothing comes after the sum.""",
+    stub="""class ProjectedDNN(layers.Layer):
     def __init__(self, depth, neurons):
         super().__init__()
 
     def call(self, inputs):
         ...""",
-    answer="PaddedDNN",
-    check=check_padded,
-    reference=PaddedDNN,
+    answer="ProjectedDNN",
+    check=check_projected,
+    reference=ProjectedDNN,
     hints=(
-        "What has weights is built for one width. So the width has to be made right before any "
-        "layer sees the rows, by something without weights.",
-        "inputs.shape[-1] is a Python number, also on a placeholder. The number of missing places "
-        "goes behind the last axis, and no place goes before it.",
-        "Begin call with: inputs = x = keras.ops.pad(inputs, [[0, 0], [0, "
-        "self.neurons - inputs.shape[-1]]]). The rest is DNNResidual. Check for a "
-        "negative difference first.",
+        "Whether a projection is needed depends on the width of the inputs. Which of a layer's "
+        "methods is told the shape before the first call?",
+        "In build, compare input_shape[-1] with the number of neurons, and make the projection or "
+        "leave it None. In call, keep two names: one for the main path, one for the shortcut.",
+        "shortcut = inputs if self.projection is None else self.projection(inputs), and at the end "
+        "return shortcut + x.",
     ),
     explanation=(
-        "Zeros need no weights, so nothing in the block depends on the width that comes in. The "
-        'paper of 2015 calls this shortcut "option A"; projections are its options B and C.'
+        "Both paths start from the inputs. The projection is linear, so that the shortcut hands on "
+        "negative numbers too, and exists only where the widths differ."
     ),
     wrong=(
-        Wrong(PaddedByProjection, "A block that takes any width has no weights for one of them"),
-        Wrong(PaddedShortcutOnly, "A block that takes any width has no weights for one of them"),
-        Wrong(PaddedMainPathOnly, "the shortcut is not as wide as the main path"),
-        Wrong(PaddedBefore, "The zeros stand before the numbers"),
-        Wrong(PaddedRepeated, "The row is filled up with its own numbers"),
-        Wrong(PaddedCut, "it answers all the same"),
-        Wrong(PaddedNewLayers, "call makes new weights or layers"),
-        Wrong(PaddedInNumpy, "NumPy cannot read that one"),
+        Wrong(ProjectedOnMainPath, "The projection is on the main path"),
+        Wrong(ProjectedActivated, "The projection has an activation"),
+        Wrong(ProjectedAlways, "it projects too"),
+        Wrong(ProjectedNever, "The shortcut needs a projection"),
+        Wrong(ProjectedNotForOne, "stretched by broadcasting"),
+        Wrong(ProjectedReluAfterSum, "There is a ReLU after the sum"),
+        Wrong(ProjectedInCall, "it makes layers anew at each call"),
     ),
-    right=(PaddedByJoining,),
+    right=(ProjectedFirst,),
 )
 
-EXERCISES = (projected, tower, count, padded)
+EXERCISES = (tower, count, projected)
