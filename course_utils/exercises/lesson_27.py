@@ -9,7 +9,6 @@ from course_utils.exercises.expect import (
     call,
     describe,
     expect_class,
-    expect_close,
     expect_shape,
     fail,
     is_close,
@@ -143,6 +142,124 @@ def expect_same_twice(layer, x, first, says=None):
 
 
 # ---------------------------------------------------------------- 27.1
+
+
+def unit_parameters(c, f):
+    convolutions = (9 * c + 1) * f + (9 * f + 1) * f
+    projection = (c + 1) * f if c != f else 0
+    return 4 * c + 4 * f + convolutions + projection
+
+
+CHANNELS = ((16, 16), (8, 16), (1, 4), (64, 32))
+
+
+def check_unit_parameters(answer):
+    for c, f in CHANNELS:
+        got = to_array(call(answer, c, f), "What it returns")
+        if got.size != 1:
+            fail(f"Expected one whole number, got an array of shape {got.shape}.")
+        truth = unit_parameters(c, f)
+        if is_close(got.reshape(()), truth, tolerance=1e-9):
+            continue
+        made = {
+            count_trainable(c, f): (
+                "counts two numbers a channel for each normalisation, the trained ones. It holds "
+                "two more, the moving mean and variance."
+            ),
+            count_both_norms_outside(c, f): (
+                "takes both normalisations for ones of the result. The first one comes before the "
+                "first convolution: how many channels does it see?"
+            ),
+            count_without_biases(c, f): "leaves out the biases of the convolutions.",
+            count_without_projection(c, f): (
+                "leaves out the projection, which is there where c and f differ."
+            ),
+            count_with_projection(c, f): (
+                "counts a projection. Where c and f are equal the shortcut has no layer."
+            ),
+            count_with_wide_projection(c, f): (
+                "takes the projection for a convolution of 3 × 3. Its window is 1 × 1."
+            ),
+            count_second_as_first(c, f): (
+                "takes the second convolution for one on c channels. It gets the f of the first."
+            ),
+        }
+        words = made.get(int(got.item()), "is not right.")
+        fail(f"For c = {c} and f = {f} the answer {describe(got.item())} {words}")
+
+
+def count_trainable(c, f):
+    return unit_parameters(c, f) - 2 * c - 2 * f
+
+
+def count_both_norms_outside(c, f):
+    return unit_parameters(c, f) - 4 * c + 4 * f
+
+
+def count_without_biases(c, f):
+    return unit_parameters(c, f) - (3 if c != f else 2) * f
+
+
+def count_without_projection(c, f):
+    return unit_parameters(c, f) - ((c + 1) * f if c != f else 0)
+
+
+def count_with_projection(c, f):
+    return unit_parameters(c, f) + ((c + 1) * f if c == f else 0)
+
+
+def count_with_wide_projection(c, f):
+    return unit_parameters(c, f) + (8 * c * f if c != f else 0)
+
+
+def count_second_as_first(c, f):
+    return unit_parameters(c, f) + 9 * (c - f) * f
+
+
+def count_by_building(c, f):
+    unit = ResidualUnit(f)
+    unit.build((None, 8, 8, c))
+    return unit.count_params()
+
+
+parameters = Exercise(
+    id="27.1",
+    title="Parameters of a unit",
+    minutes=5,
+    statement="""Write `unit_parameters(c, f)`. It takes two whole numbers and returns how many
+parameters a `ResidualUnit(f)` has on maps with `c` channels, trained ones and others, as
+`count_params` counts them. Count with arithmetic: two convolutions of 3 × 3 with biases; two
+normalisations with four numbers a channel; and a projection of 1 × 1 with bias where `c` is not
+`f`.
+
+For example, `unit_parameters(16, 16)` is 4768.""",
+    stub="def unit_parameters(c, f):\n    ...",
+    answer="unit_parameters",
+    check=check_unit_parameters,
+    reference=unit_parameters,
+    hints=(
+        "How many channels does each of the two normalisations see, and each convolution?",
+        "A convolution of 3 × 3 from m to n channels has (9 m + 1) n parameters.",
+        "4 c + 4 f for the normalisations, (9 c + 1) f and (9 f + 1) f for the convolutions, and "
+        "(c + 1) f for the projection, if there is one.",
+    ),
+    explanation=(
+        "Nearly all of it are the two convolutions. The shortcut costs a fraction, and nothing "
+        "where the channels agree."
+    ),
+    wrong=(
+        Wrong(count_trainable, "the moving mean and variance"),
+        Wrong(count_both_norms_outside, "how many channels does it see"),
+        Wrong(count_without_biases, "leaves out the biases"),
+        Wrong(count_without_projection, "leaves out the projection"),
+        Wrong(count_with_projection, "the shortcut has no layer"),
+        Wrong(count_with_wide_projection, "Its window is 1 × 1"),
+        Wrong(count_second_as_first, "It gets the f of the first"),
+    ),
+    right=(count_by_building,),
+)
+
+# ---------------------------------------------------------------- 27.2
 
 
 class PostActivationUnit(layers.Layer):
@@ -384,9 +501,9 @@ class PostBySequential(layers.Layer):
 
 
 post_activation = Exercise(
-    id="27.1",
+    id="27.2",
     title="A post-activation unit",
-    minutes=20,
+    minutes=10,
     statement="""The first residual networks, and ResNet-18 in the next lesson, order the parts
 otherwise. Write the layer `PostActivationUnit(filters)`. It is called on float32 `(batch, height,
 width, channels)` and returns float32 `(batch, height, width, filters)`:
@@ -438,509 +555,7 @@ the momentum and the names (but for `path`, which Keras uses itself). Use the Ke
     ),
 )
 
-# ---------------------------------------------------------------- 27.2
-
-
-class BottleneckUnit(layers.Layer):
-    def __init__(self, filters, strides=1):
-        super().__init__()
-        self.filters, self.strides, self.projection = filters, strides, None
-        self.reduce = layers.Conv2D(filters, 1)
-        self.conv = layers.Conv2D(filters, 3, strides=strides, padding="same")
-        self.expand = layers.Conv2D(4 * filters, 1)
-        self.norms = [layers.BatchNormalization(momentum=0.9) for _ in range(3)]
-        self.relu = layers.ReLU()
-
-    def build(self, input_shape):
-        if self.strides != 1 or input_shape[-1] != 4 * self.filters:
-            self.projection = layers.Conv2D(4 * self.filters, 1, strides=self.strides)
-
-    def call(self, inputs, training=None):
-        x = inputs
-        for norm, conv in zip(self.norms, (self.reduce, self.conv, self.expand), strict=True):
-            x = conv(self.relu(norm(x, training=training)))
-        return x + (inputs if self.projection is None else self.projection(inputs))
-
-
-BOTTLENECK_PATHS = {
-    "ncompatible shapes": "The two paths do not have one shape. The 3 x 3 convolution needs "
-    "padding, and the shortcut a 1 x 1 convolution with the same stride wherever the channels or "
-    "the size change.",
-}
-
-
-@without_warnings
-def check_bottleneck(answer):
-    expect_class(answer, layers.Layer, "BottleneckUnit")
-    filters = 4
-    for channels, strides in ((12, 1), (16, 1), (12, 2), (16, 2)):
-        x = random_batch(2, 8, 8, channels)
-        layer = call(answer, filters, strides)
-        made = f"BottleneckUnit(4, {strides}) on a batch of shape {x.shape}"
-        first = to_array(run_layer(layer, x, says=BOTTLENECK_PATHS), made)
-        if first.shape[-1:] == (filters,):
-            fail(
-                f"{made} returns 4 channels: the expansion is missing. The last 1 x 1 convolution "
-                "has four times as many filters as the others."
-            )
-        if strides == 2 and first.shape[1:3] == (8, 8):
-            fail(f"{made} returns maps of 8 x 8: no layer has the stride.")
-        expect_shape(first, (2, 8 // strides, 8 // strides, 4 * filters), made)
-        expect_same_twice(layer, x, first)
-        randomise(layer)
-        path, projection = bottleneck_parts(layer, made, channels, strides, filters)
-        for training in (False, True):
-            check_bottleneck_mode(layer, path, projection, x, training)
-
-
-def bottleneck_parts(layer, made, channels, strides, filters):
-    """Return the convolutions of the main path in order, and that of the shortcut or None."""
-    wide = 4 * filters
-    convolutions = parts(layer, layers.Conv2D)
-    expect_no_activation(convolutions)
-    by_shape = {
-        name: [conv for conv in convolutions if tuple(conv.kernel.shape) == shape]
-        for name, shape in {
-            "reduce": (1, 1, channels, filters),
-            "conv": (3, 3, filters, filters),
-            "expand": (1, 1, filters, wide),
-            "projection": (1, 1, channels, wide),
-        }.items()
-    }
-    if any(len(by_shape[name]) != 1 for name in ("reduce", "conv", "expand")):
-        fail(
-            f"In {made} the kernels have the shapes {shapes_of(convolutions)}. Expected "
-            f"(1, 1, {channels}, 4), (3, 3, 4, 4) and (1, 1, 4, 16) on the main path."
-        )
-    needed = strides != 1 or channels != wide
-    if len(by_shape["projection"]) > needed:
-        fail(
-            "With 16 channels coming in and stride 1 the shapes agree, so the shortcut is the "
-            "inputs, without a convolution."
-        )
-    if needed and len(by_shape["projection"]) != 1:
-        fail(f"In {made} the shortcut has no 1 x 1 convolution of its own.")
-    if len(convolutions) != 3 + needed:
-        fail(f"In {made} there are {len(convolutions)} convolutions; expected {3 + needed}.")
-    reduce, conv, expand = (by_shape[name][0] for name in ("reduce", "conv", "expand"))
-    if strides == 2:
-        if (2, 2) in (reduce.strides, expand.strides):
-            which = "first" if reduce.strides == (2, 2) else "last"
-            fail(
-                f"The stride is at the {which} 1 x 1 convolution. That one looks at one pixel in "
-                "four and never at the other three. Here the 3 x 3 convolution has the stride."
-            )
-        if conv.strides != (2, 2):
-            fail("The 3 x 3 convolution has no stride; another layer makes the maps smaller.")
-    projection = by_shape["projection"][0] if needed else None
-    return (reduce, conv, expand), projection
-
-
-def check_bottleneck_mode(layer, path, projection, x, training):
-    norms = parts(layer, layers.BatchNormalization)
-    if len(norms) != 3:
-        fail(
-            f"Number of its layers of batch normalisation: {len(norms)}; expected one before each "
-            "convolution of the main path."
-        )
-    got, moved = in_mode(layer, x, training)
-    expect_mode(moved, training)
-    shortcut = x if projection is None else convolve(projection, x)
-    widths = [conv.kernel.shape[2] for conv in path]
-    paddings = ((1, 1),) if path[1].strides == (1, 1) else ((1, 1), (0, 1), (1, 0))
-    for order, by_hand in itertools.product(itertools.permutations(norms), paddings):
-        if [norm.moving_mean.shape[0] for norm in order] != widths:
-            continue
-        y = x
-        for norm, conv in zip(order, path, strict=True):
-            y = convolve(conv, relu(normalise(norm, y, training)), by_hand)
-        if is_close(got, shortcut + y, tolerance=1e-3):
-            return
-        if is_close(got, relu(shortcut + y), tolerance=1e-3):
-            fail("There is a ReLU after the sum. A pre-activation unit ends with the sum.")
-        if is_close(got, y, tolerance=1e-3):
-            fail("The shortcut is not added: it returns the main path alone.")
-    if sorted(norm.moving_mean.shape[0] for norm in norms) != sorted(widths):
-        fail(
-            "Its layers of batch normalisation work on "
-            f"{sorted(norm.moving_mean.shape[0] for norm in norms)} channels; expected "
-            f"{sorted(widths)}. In a pre-activation unit each stands before its convolution."
-        )
-    otherwise = (
-        "The result is not shortcut + main path, with batch normalisation and ReLU before each of "
-        "the three convolutions, and a shortcut that starts from the inputs."
-    )
-    fail(in_both_modes(otherwise, training))
-
-
-class BottleneckNotExpanded(BottleneckUnit):
-    def __init__(self, filters, strides=1):
-        super().__init__(filters, strides)
-        self.expand = layers.Conv2D(filters, 1)
-
-    def build(self, input_shape):
-        if self.strides != 1 or input_shape[-1] != self.filters:
-            self.projection = layers.Conv2D(self.filters, 1, strides=self.strides)
-
-
-class BottleneckStrideFirst(BottleneckUnit):
-    def __init__(self, filters, strides=1):
-        super().__init__(filters, strides)
-        self.reduce = layers.Conv2D(filters, 1, strides=strides)
-        self.conv = layers.Conv2D(filters, 3, padding="same")
-
-
-class BottleneckStrideLast(BottleneckUnit):
-    def __init__(self, filters, strides=1):
-        super().__init__(filters, strides)
-        self.conv = layers.Conv2D(filters, 3, padding="same")
-        self.expand = layers.Conv2D(4 * filters, 1, strides=strides)
-
-
-class BottleneckNoStride(BottleneckUnit):
-    def __init__(self, filters, strides=1):
-        super().__init__(filters)
-
-
-class BottleneckShortcutWithoutStride(BottleneckUnit):
-    def build(self, input_shape):
-        if input_shape[-1] != 4 * self.filters:
-            self.projection = layers.Conv2D(4 * self.filters, 1)
-
-
-class BottleneckAlwaysProjected(BottleneckUnit):
-    def build(self, input_shape):
-        self.projection = layers.Conv2D(4 * self.filters, 1, strides=self.strides)
-
-
-class BottleneckPost(BottleneckUnit):
-    def call(self, inputs, training=None):
-        x = self.relu(self.norms[0](self.reduce(inputs), training=training))
-        x = self.relu(self.norms[1](self.conv(x), training=training))
-        x = self.norms[2](self.expand(x), training=training)
-        return self.relu(x + (inputs if self.projection is None else self.projection(inputs)))
-
-
-class BottleneckReluAfterSum(BottleneckUnit):
-    def call(self, inputs, training=None):
-        return self.relu(super().call(inputs, training=training))
-
-
-class BottleneckBySequential(layers.Layer):
-    def __init__(self, f, s=1):
-        super().__init__()
-        self.f, self.s = f, s
-
-        def step(filters, size, strides=1):
-            conv = layers.Conv2D(filters, size, strides, padding="same", use_bias=False)
-            return [layers.BatchNormalization(), layers.ReLU(), conv]
-
-        self.main = keras.Sequential(step(f, 1) + step(f, 3, (s, s)) + step(4 * f, 1))
-
-    def build(self, shape):
-        if (shape[-1], self.s) != (4 * self.f, 1):
-            self.short = layers.Conv2D(4 * self.f, 1, self.s, padding="same")
-        else:
-            self.short = layers.Identity()
-
-    def call(self, x, training=None):
-        return self.main(x, training=training) + self.short(x)
-
-
-class BottleneckOneRelu(BottleneckUnit):
-    def call(self, x, training=None):
-        shortcut = x if self.projection is None else self.projection(x)
-        one, two, three = self.norms
-        y = self.reduce(ops.relu(one(x)))
-        y = self.conv(ops.relu(two(y)))
-        return layers.Add()([shortcut, self.expand(ops.relu(three(y)))])
-
-
-class BottleneckPaddedByHand(BottleneckUnit):
-    def __init__(self, filters, strides=1):
-        super().__init__(filters, strides)
-        self.pad = layers.ZeroPadding2D(1)
-        self.conv = layers.Conv2D(filters, 3, strides=strides)
-
-    def call(self, x, training=None):
-        y = self.reduce(ops.relu(self.norms[0](x, training=training)))
-        y = self.conv(self.pad(ops.relu(self.norms[1](y, training=training))))
-        y = self.expand(ops.relu(self.norms[2](y, training=training)))
-        return y + (x if self.projection is None else self.projection(x))
-
-
-bottleneck = Exercise(
-    id="27.2",
-    title="A bottleneck unit",
-    minutes=20,
-    statement="""Deep ResNets save work by narrowing the maps before the 3 × 3 convolution. Write
-the layer `BottleneckUnit(filters, strides=1)`, a pre-activation unit with three convolutions. It
-is called on float32 `(batch, height, width, channels)`, and returns `4 * filters` channels:
-
-- main path: a 1 × 1 convolution to `filters` channels, a 3 × 3 convolution with `filters` and with
-  `strides`, a 1 × 1 convolution that **expands** to `4 * filters`; before each of them batch
-  normalisation and ReLU;
-- shortcut: the inputs where they have the shape of the result, else a 1 × 1 convolution of the
-  inputs, with the same `strides`;
-- nothing comes after the sum.
-
-Pad so that stride 1 keeps the size and stride 2 halves it: 8 × 8 becomes 4 × 4. Bias, momentum and
-names are free, but for `path`. Use the Keras layers `Conv2D` and `BatchNormalization`.""",
-    stub="""class BottleneckUnit(layers.Layer):
-    def __init__(self, filters, strides=1):
-        super().__init__()
-
-    def call(self, inputs, training=None):
-        ...""",
-    answer="BottleneckUnit",
-    check=check_bottleneck,
-    reference=BottleneckUnit,
-    hints=(
-        "Three normalisations, three convolutions, in turns. Only one of the three on the main "
-        "path has strides; the shortcut's convolution has them as well.",
-        "The shortcut is the inputs only if both hold: strides is 1, and the inputs have "
-        "4 * filters channels. build knows the second, __init__ the first.",
-        'layers.Conv2D(filters, 1), layers.Conv2D(filters, 3, strides=strides, padding="same"), '
-        "layers.Conv2D(4 * filters, 1) are the main path.",
-    ),
-    explanation=(
-        "The 3 x 3 convolution works on a quarter of the channels, where it costs a sixteenth. Its "
-        "windows overlap, so with stride 2 it still sees every pixel; a 1 x 1 convolution with "
-        "stride 2 would not."
-    ),
-    wrong=(
-        Wrong(BottleneckNotExpanded, "the expansion is missing"),
-        Wrong(BottleneckStrideFirst, "The stride is at the first 1 x 1 convolution"),
-        Wrong(BottleneckStrideLast, "The stride is at the last 1 x 1 convolution"),
-        Wrong(BottleneckNoStride, "no layer has the stride"),
-        Wrong(BottleneckShortcutWithoutStride, "The two paths do not have one shape"),
-        Wrong(BottleneckAlwaysProjected, "the shapes agree, so the shortcut is the inputs"),
-        Wrong(BottleneckPost, "each stands before its convolution"),
-        Wrong(BottleneckReluAfterSum, "A pre-activation unit ends with the sum"),
-    ),
-    right=(
-        BottleneckBySequential,
-        BottleneckOneRelu,
-        BottleneckPaddedByHand,
-    ),
-)
-
 # ---------------------------------------------------------------- 27.3
-
-
-def smoothed_loss(labels, logits, smoothing=0.1):
-    classes = logits.shape[-1]
-    targets = (1 - smoothing) * tf.one_hot(labels, classes) + smoothing / classes
-    return tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(targets, logits))
-
-
-def log_softmax(logits):
-    shifted = logits - logits.max(axis=1, keepdims=True)
-    return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
-
-
-@without_warnings
-def check_smoothing(answer):
-    for rows, classes, smoothing in ((6, 10, 0.1), (5, 4, 0.3), (3, 10, 0.0)):
-        rng = np.random.default_rng(rows)
-        logits = rng.normal(0, 3, size=(rows, classes)).astype(np.float32)
-        labels = rng.integers(0, classes, size=rows).astype(np.int32)
-        given = tf.constant(labels), tf.constant(logits)
-        got = to_array(call(answer, *given, smoothing), "The loss")
-        report_smoothing(got, labels, logits.astype(np.float64), smoothing)
-    check_large_logits(answer)
-    check_smoothing_gradient(answer)
-    labels, logits = np.array([1, 0], np.int32), random_batch(2, 4)
-    targets = 0.9 * np.eye(4)[labels] + 0.025
-    got = call(answer, tf.constant(labels), tf.constant(logits))
-    right = -np.mean(np.sum(targets * log_softmax(logits), axis=1))
-    expect_close(got, right, "The loss without a third argument (smoothing 0.1)")
-
-
-def report_smoothing(got, labels, logits, smoothing):
-    rows, classes = logits.shape
-    one_hot, logs = np.eye(classes)[labels], log_softmax(logits)
-    targets = (1 - smoothing) * one_hot + smoothing / classes
-    each = -np.sum(targets * logs, axis=1)
-    if got.shape == (rows,):
-        fail(f"It returns {rows} losses, one for each row; expected their mean, one number.")
-    right = expect_shape(got, (), "The loss")
-    if is_close(right, each.mean()):
-        return
-    if is_close(got, each.sum()):
-        fail("It returns the sum over the rows; expected the mean.")
-    others = one_hot * (1 - smoothing) + (1 - one_hot) * smoothing / (classes - 1)
-    if is_close(got, -np.mean(np.sum(others * logs, axis=1))):
-        fail(
-            "The smoothing is shared by the other classes only. Here it is shared by all of them, "
-            "so the right class gets its part too."
-        )
-    if is_close(got, -np.mean(np.sum(one_hot * (1 - smoothing) * logs, axis=1))):
-        fail(
-            "The targets of a row add up to 1 - smoothing. What was taken from the right class has "
-            "to be shared out."
-        )
-    if is_close(got, -np.mean(np.sum((one_hot + smoothing / classes) * logs, axis=1))):
-        fail("The targets of a row add up to more than 1. The right class has to give some away.")
-    if smoothing and is_close(got, -np.mean(np.sum(one_hot * logs, axis=1))):
-        fail("It is the plain cross-entropy: smoothing has no effect.")
-    twice = log_softmax(np.exp(logs))
-    if is_close(got, -np.mean(np.sum(targets * twice, axis=1))):
-        fail("It takes the softmax twice: a function that wants logits was given probabilities.")
-    clipped = np.clip(logits, 1e-7, 1 - 1e-7)
-    shares = np.clip(logits / logits.sum(axis=1, keepdims=True), 1e-7, 1 - 1e-7)
-    for values in (clipped, shares):
-        if is_close(got, -np.mean(np.sum(targets * np.log(values), axis=1))):
-            fail("It reads logits as if they were probabilities. Say from_logits=True.")
-    fail(
-        f"With {classes} classes and smoothing {smoothing} the loss is {float(right):.3f}, "
-        f"expected {each.mean():.3f}: the mean of the cross-entropies between the smoothed targets "
-        "and the softmax of the logits."
-    )
-
-
-def check_large_logits(answer):
-    logits = tf.constant([[1000.0, 0.0, 0.0, 0.0]])
-    got = to_array(call(answer, tf.constant([1]), logits, 0.2), "The loss")
-    if not is_close(got, 0.95 * 1000.0, tolerance=1e-3):
-        fail(
-            "With a logit of 1000 the loss is not 950: the softmax has overflowed or was clipped "
-            "before the logarithm. Take the cross-entropy from the logits."
-        )
-
-
-def check_smoothing_gradient(answer):
-    labels, logits = np.array([2, 0], np.int32), tf.Variable(random_batch(2, 4))
-    with tf.GradientTape() as tape:
-        loss = call(answer, tf.constant(labels), logits, 0.2)
-    gradient = tape.gradient(loss, logits) if tf.is_tensor(loss) else None
-    if gradient is None:
-        fail("No gradient reaches the logits: something on the way is not TensorFlow's.")
-    targets = 0.8 * np.eye(4)[labels] + 0.05
-    expect_close(gradient, (np.exp(log_softmax(logits.numpy())) - targets) / 2, "The gradient")
-
-
-def smoothed_over_others(labels, logits, smoothing=0.1):
-    classes = logits.shape[-1]
-    one_hot = ops.one_hot(labels, classes)
-    targets = (1 - smoothing) * one_hot + (1 - one_hot) * smoothing / (classes - 1)
-    return ops.mean(ops.categorical_crossentropy(targets, logits, from_logits=True))
-
-
-def smoothed_not_shared(labels, logits, smoothing=0.1):
-    targets = (1 - smoothing) * ops.one_hot(labels, logits.shape[-1])
-    return ops.mean(ops.categorical_crossentropy(targets, logits, from_logits=True))
-
-
-def smoothed_not_taken(labels, logits, smoothing=0.1):
-    classes = logits.shape[-1]
-    targets = ops.one_hot(labels, classes) + smoothing / classes
-    return ops.mean(ops.categorical_crossentropy(targets, logits, from_logits=True))
-
-
-def smoothed_from_probabilities(labels, logits, smoothing=0.1):
-    classes = logits.shape[-1]
-    targets = (1 - smoothing) * ops.one_hot(labels, classes) + smoothing / classes
-    return ops.mean(ops.categorical_crossentropy(targets, logits))
-
-
-def smoothed_twice(labels, logits, smoothing=0.1):
-    return smoothed_loss(labels, ops.softmax(logits), smoothing)
-
-
-def smoothed_sum(labels, logits, smoothing=0.1):
-    return smoothed_loss(labels, logits, smoothing) * logits.shape[0]
-
-
-def smoothed_rows(labels, logits, smoothing=0.1):
-    classes = logits.shape[-1]
-    targets = (1 - smoothing) * ops.one_hot(labels, classes) + smoothing / classes
-    return ops.categorical_crossentropy(targets, logits, from_logits=True)
-
-
-def smoothed_unstable(labels, logits, smoothing=0.1):
-    classes = logits.shape[-1]
-    targets = (1 - smoothing) * ops.one_hot(labels, classes) + smoothing / classes
-    shares = ops.exp(logits) / ops.sum(ops.exp(logits), axis=1, keepdims=True)
-    return -ops.mean(ops.sum(targets * ops.log(shares), axis=1))
-
-
-def smoothed_ignored(labels, logits, smoothing=0.1):
-    return smoothed_loss(labels, logits, 0.0)
-
-
-def smoothed_in_numpy(labels, logits, smoothing=0.1):
-    logits, classes = logits.numpy(), logits.shape[-1]
-    targets = (1 - smoothing) * np.eye(classes)[labels] + smoothing / classes
-    return tf.constant(-np.mean(np.sum(targets * log_softmax(logits), axis=1)))
-
-
-def by_hand(labels, logits, smoothing=0.1):
-    classes = tf.shape(logits)[1]
-    share = smoothing / tf.cast(classes, tf.float32)
-    targets = tf.one_hot(labels, classes, on_value=1 - smoothing + share, off_value=share)
-    return -tf.reduce_mean(tf.reduce_sum(targets * tf.nn.log_softmax(logits), axis=1))
-
-
-def by_keras_class(labels, logits, smoothing=0.1):
-    loss = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=smoothing)
-    return loss(tf.one_hot(labels, logits.shape[1]), logits)
-
-
-def by_parts(labels, logits, s=0.1):
-    plain = keras.losses.SparseCategoricalCrossentropy(from_logits=True)(labels, logits)
-    return (1 - s) * plain - s * tf.reduce_mean(tf.nn.log_softmax(logits))
-
-
-smoothing_exercise = Exercise(
-    id="27.3",
-    title="Label smoothing",
-    minutes=10,
-    statement="""A network that is asked for a probability of exactly 1 has to make its logits
-ever larger. **Label smoothing** asks for less: of the 1 that the right class should get, a share
-`smoothing` is taken away and divided equally among all classes, the right one included. With ten
-classes and `smoothing=0.1` the targets are 0.91 for the right class and 0.01 for each other one.
-
-Write `smoothed_loss(labels, logits, smoothing=0.1)`. `labels` is an int32 tensor `(n,)`, `logits`
-a float32 tensor `(n, classes)` with any number of classes. It returns the mean cross-entropy of the
-rows, a float32 scalar through which a tape can differentiate, also for logits as large as 1000.""",
-    stub="""def smoothed_loss(labels, logits, smoothing=0.1):
-    ...""",
-    answer="smoothed_loss",
-    check=check_smoothing,
-    reference=smoothed_loss,
-    hints=(
-        "Make the targets first, (n, classes): what does a row of them add up to?",
-        "One-hot rows times 1 - smoothing, plus smoothing / classes everywhere.",
-        "tf.nn.softmax_cross_entropy_with_logits takes such targets and logits, and "
-        "keras.ops.categorical_crossentropy does with from_logits=True. Then take the mean.",
-    ),
-    explanation=(
-        "The gradient for a logit is its probability minus its target, divided by n. It vanishes "
-        "at finite logits now. Keras offers the same as CategoricalCrossentropy(from_logits=True, "
-        "label_smoothing=0.1), for one-hot labels."
-    ),
-    wrong=(
-        Wrong(smoothed_over_others, "shared by the other classes only"),
-        Wrong(smoothed_not_shared, "add up to 1 - smoothing"),
-        Wrong(smoothed_not_taken, "add up to more than 1"),
-        Wrong(smoothed_from_probabilities, "It reads logits as if they were probabilities"),
-        Wrong(smoothed_twice, "It takes the softmax twice"),
-        Wrong(smoothed_sum, "It returns the sum over the rows"),
-        Wrong(smoothed_rows, "expected their mean, one number"),
-        Wrong(smoothed_unstable, "the softmax has overflowed"),
-        Wrong(smoothed_ignored, "smoothing has no effect"),
-        Wrong(smoothed_in_numpy, "No gradient reaches the logits"),
-    ),
-    right=(
-        by_hand,
-        by_keras_class,
-        by_parts,
-        tf.function(by_hand),
-    ),
-)
-
-# ---------------------------------------------------------------- 27.4
 
 
 class UnitA(ResidualUnit):
@@ -1134,7 +749,7 @@ class ImplicitFlag(ResidualUnit):
 
 
 three_broken = Exercise(
-    id="27.4",
+    id="27.3",
     title="Three broken ResNets",
     minutes=20,
     statement="""Mend the parts of the three networks above: `UnitA`, `UnitB` and `LayerC`. All
@@ -1201,4 +816,4 @@ mended = {"A": MendedUnit, "B": MendedUnit, "C": MendedLayer}""",
     ),
 )
 
-EXERCISES = (post_activation, bottleneck, smoothing_exercise, three_broken)
+EXERCISES = (parameters, post_activation, three_broken)
