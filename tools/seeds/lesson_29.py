@@ -1,6 +1,6 @@
-"""Repeat the training runs of lesson 28 over several seeds and check what the lesson claims.
+"""Repeat the training runs of lesson 29 over several seeds and check what the lesson claims.
 
-    python -m tools.seeds.lesson_28 [--seeds 5] [--first 0] [--part depth] [--write]
+    python -m tools.seeds.lesson_29 [--seeds 5] [--first 0] [--part depth] [--write]
 
 Trains plain and residual towers of several depths, with batch normalisation and without; two
 towers four times as long; and towers from which one unit after another is left out. Prints what was
@@ -8,7 +8,7 @@ measured, then one line a claim, and ends with an error if a claim fails for a s
 minutes a seed on two cores.
 
 With ``--write`` (which needs all parts) it also writes the measurements with their settings to
-data/results_28.json, from which the lesson draws. Trained numbers differ from machine to machine,
+data/results_29.json, from which the lesson draws. Trained numbers differ from machine to machine,
 so a new file has another content than the one that is there; its size and SHA-256 then go into
 ``course_utils/data.py`` and the row of ``data/README.md``, and the lesson has to be read again.
 """
@@ -35,7 +35,7 @@ tf = import_tensorflow()
 import keras  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
-TARGET = ROOT / "data" / "results_28.json"
+TARGET = ROOT / "data" / "results_29.json"
 BATCH = 64  # digits in a step of the lesson's training
 DEPTHS = (8, 14, 20, 30)
 KINDS = {"plain": False, "residual": True}
@@ -49,7 +49,7 @@ DELETED_EPOCHS, DELETED_RATE = 6, 0.003
 @functools.cache
 def lesson() -> SimpleNamespace:
     """Return the towers of the lesson, and what it does to them."""
-    return SimpleNamespace(**lesson_parts("28", "cross_entropy"))
+    return SimpleNamespace(**lesson_parts("29", "cross_entropy"))
 
 
 class Data:
@@ -219,7 +219,7 @@ def main() -> int:
     """Measure, print, and return 1 if a claim failed."""
     parser = seed_options(__doc__)
     parser.add_argument("--part", choices=PARTS, help="one part of the runs alone")
-    parser.add_argument("--write", action="store_true", help="write data/results_28.json")
+    parser.add_argument("--write", action="store_true", help="write data/results_29.json")
     options = parser.parse_args()
     if options.write and options.part:
         parser.error("--write needs all parts")
@@ -257,7 +257,7 @@ def write(runs: list[dict[str, Any]], seeds: list[int]) -> None:
     content = {
         "what": "towers of several depths, a longer run, and towers without one of their units; "
         "innermost lists of depth have one number a seed, all others one list a seed",
-        "made by": "python -m tools.seeds.lesson_28 --write",
+        "made by": "python -m tools.seeds.lesson_29 --write",
         "settings": {
             "digits": "14 x 14",
             "test digits": 1000,
