@@ -437,7 +437,6 @@ RULES = (
 # a lesson leaves this list when it is cut, and the list goes when it is empty.
 UNCUT = (
     "00_start_here",
-    "30_one_machine",
     "32_export",
 )
 
