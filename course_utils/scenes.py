@@ -8,13 +8,20 @@ VQA matter", on balanced answers; F. Chollet's examples of visual and video ques
 the first Keras guide to the Functional API.
 """
 
+import itertools
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from course_utils.arguments import check_choice, check_codes, check_texts, check_whole
+from course_utils.arguments import (
+    check_choice,
+    check_codes,
+    check_number,
+    check_texts,
+    check_whole,
+)
 from course_utils.data import load_digits
 
 PARTS = ("train", "test")
@@ -256,6 +263,46 @@ def encode_questions(texts: Sequence[str], *, length: int = QUESTION_LENGTH) -> 
                 )
             codes[row, place] = _NUMBER_OF_WORD[word]
     return codes
+
+
+# --- drawings -------------------------------------------------------------------------------
+
+
+def draw_digit(strokes: Any, *, pen: float = 1.6, size: int = 28) -> np.ndarray:
+    """Return a uint8 image (size, size) of strokes, white ink on black, centred by its mass.
+
+    Args:
+        strokes: a list of strokes, each a list of points (x, y) in the unit square, with (0, 0) top
+            left and (1, 1) bottom right. No stroke at all makes a black image.
+        pen: the radius of the pen in pixels, above 0.
+        size: height and width of the image.
+
+    Raises:
+        TypeError: ``pen`` is not a number, or ``size`` not a whole number.
+        ValueError: ``pen`` is not above 0, ``size`` is below 14, or a stroke is no list of points.
+
+    Source: the course itself; digits of MNIST are centred by their mass as well.
+    """
+    check_number("pen", pen, above=0)
+    check_whole("size", size, least=14)
+    rows, columns = np.mgrid[:size, :size]
+    nearest = np.full((size, size), np.inf)
+    margin = 5 * size / 28
+    for number, stroke in enumerate(strokes):
+        points = np.array(stroke, float)
+        if points.ndim != 2 or points.shape[1] != 2:
+            raise ValueError(
+                f"strokes[{number}]: expected a list of points (x, y), got shape {points.shape}."
+            )
+        points = points * (size - 2 * margin) + margin
+        for start, end in itertools.pairwise(points):
+            for x, y in np.linspace(start, end, 40):
+                nearest = np.minimum(nearest, np.hypot(columns - x, rows - y))
+    ink = np.clip(pen + 0.5 - nearest, 0, 1)
+    if ink.sum() == 0:
+        return np.zeros((size, size), np.uint8)
+    shift = [round((size - 1) / 2 - np.sum(ink * axis) / ink.sum()) for axis in (rows, columns)]
+    return (255 * np.roll(ink, shift, axis=(0, 1))).astype(np.uint8)
 
 
 # --- answers and scores ---------------------------------------------------------------------

@@ -121,15 +121,6 @@ def test_symptoms_are_told_apart(lesson):
     assert test(unit, lesson["LayerC"], x)[2] == 12
 
 
-def test_a_drawing_is_ink_in_the_middle(lesson):
-    image = lesson["draw"]([[(0.0, 0.0), (0.2, 0.1)]])
-    assert image.shape == (28, 28) and image.dtype == np.uint8 and image.max() == 255
-    rows, columns = np.mgrid[:28, :28]
-    for axis in (rows, columns):
-        assert abs(np.sum(image * axis.astype(float)) / image.sum() - 13.5) < 1
-    assert lesson["draw"]([]).sum() == 0
-
-
 # ---------------------------------------------------------------- stored runs
 
 

@@ -297,3 +297,21 @@ def test_a_table_has_a_row_a_kind_and_a_column_a_model(capsys):
         ["way", "≈", "0.50", "≈", "0.25"],
         ["was", "≈", "1.00", "≈", "0.00"],
     ]
+
+
+# ---------------------------------------------------------------- drawings
+
+
+def test_a_drawing_is_ink_in_the_middle():
+    image = scenes.draw_digit([[(0.0, 0.0), (0.2, 0.1)]])
+    assert image.shape == (28, 28) and image.dtype == np.uint8 and image.max() == 255
+    for axis in np.mgrid[:28, :28]:
+        assert abs(np.sum(image * axis.astype(float)) / image.sum() - 13.5) < 1
+    assert scenes.draw_digit([]).sum() == 0
+
+
+def test_what_is_no_stroke_is_named():
+    with pytest.raises(ValueError, match=r"^strokes\[1\]: expected a list of points"):
+        scenes.draw_digit([[(0, 0), (1, 1)], [0, 1]])
+    with pytest.raises(ValueError, match=r"^pen"):
+        scenes.draw_digit([], pen=0)

@@ -1,8 +1,6 @@
 """Exercises of lesson 32, Export."""
 
-import collections
 import functools
-import inspect
 import tempfile
 from pathlib import Path
 
@@ -314,271 +312,6 @@ How you write it is free. Weights and layers of `model` stay as they are. For ex
 
 # ---------------------------------------------------------------- 32.2
 
-SAMPLES = 100
-
-
-def representative(images):
-    step = len(images) // 100
-    chosen = images[: 100 * step : step]
-
-    def samples():
-        for image in chosen:
-            yield [(image[np.newaxis, ..., np.newaxis] / 255).astype("float32")]
-
-    return samples
-
-
-def sorted_digits():
-    """Return 1,530 digits, sorted by class as they come out of folders, and their labels.
-
-    Not a multiple of 100, so that a step of n // 100 alone gives more than 100 images.
-    """
-    (images, labels), _ = load_digits()
-    places = np.concatenate([np.flatnonzero(labels == digit)[:153] for digit in range(10)])
-    return images[places], labels[places]
-
-
-def check_representative(answer):
-    images, labels = sorted_digits()
-    before = images.copy()
-    function = call(answer, images)
-    if inspect.isgenerator(function) or isinstance(function, collections.abc.Iterator):
-        fail(
-            "It returns a generator, which is used up after one pass. The converter wants a "
-            "function that it can call, so that it can begin anew."
-        )
-    if not callable(function):
-        fail(f"It returns {describe(function)}; expected a function without arguments.")
-    for time in ("first", "second"):
-        samples = take(function)
-        if not np.array_equal(images, before):
-            fail(
-                "It changes the images that it is given. To draw some of them, draw their places, "
-                "and leave the array as it is."
-            )
-        if not samples and time == "second":
-            fail("Called a second time, the function yields nothing: its samples are used up.")
-        found = check_samples(samples, images)
-        classes = np.unique(labels[found])
-        if len(classes) < 8:
-            which = "class" if len(classes) == 1 else "classes"
-            fail(
-                f"Its images show {len(classes)} {which} only. The array is sorted by class, so "
-                "its front is not like the whole. What the network computes for other digits can "
-                "lie outside the measured range."
-            )
-
-
-def take(function):
-    """Return what the learner's function yields, at most a few more than wanted."""
-
-    def your_samples():
-        samples = []
-        for sample in function():
-            samples.append(sample)
-            if len(samples) > 2 * SAMPLES:
-                break
-        return samples
-
-    if not callable(function):
-        fail("Expected a function.")
-    try:
-        return call(your_samples)
-    except NotAttempted:
-        fail("The function that it returns yields nothing but None or ...; expected images.")
-
-
-def check_samples(samples, images):
-    """Check all samples; return the places of their images."""
-    known = {image.tobytes(): place for place, image in enumerate(images)}
-    if len(samples) > 2 * SAMPLES:
-        fail(f"The function yields more than {2 * SAMPLES} samples, expected {SAMPLES}.")
-    found = [find_image(sample, known) for sample in samples]
-    if len(found) != SAMPLES:
-        fail(f"The function yields {len(found)} samples, expected {SAMPLES}.")
-    if len(set(found)) != SAMPLES:
-        fail(f"Of {SAMPLES} images, {SAMPLES - len(set(found))} come more than once.")
-    return found
-
-
-def find_image(sample, known):
-    """Return the place of the image in a sample, or say what is wrong with the sample."""
-    if isinstance(sample, dict):
-        sample = list(sample.values())
-    if not isinstance(sample, list | tuple) or len(sample) != 1:
-        fail(
-            f"The function yields {describe(sample)}; expected a list with one array: a model may "
-            "have several inputs, and the list has an array for each."
-        )
-    array = to_array(sample[0], "The array in the list")
-    if array.shape != (1, 28, 28, 1):
-        fail(
-            f"The array in the list has the shape {array.shape}; expected (1, 28, 28, 1), a batch "
-            "of one image with one channel."
-        )
-    if array.dtype != np.float32:
-        fail(f"The array in the list has the dtype {array.dtype}; expected float32.")
-    if array.max() > 1.5:
-        fail(
-            "The pixels go up to 255. The model was trained on pixels from 0 to 1, and every range "
-            "that is measured with these would be far too wide."
-        )
-    pixels = np.round(array[0, ..., 0] * 255)
-    place = known.get(pixels.astype("uint8").tobytes()) if array.min() >= -0.01 else None
-    if place is None or not is_close(array[0, ..., 0] * 255, pixels, tolerance=1e-2):
-        fail(
-            "A sample is none of the images, divided by 255. Noise and images that are changed "
-            "give other numbers inside the network than those that it will meet."
-        )
-    return place
-
-
-def representative_noise(images):
-    rng = np.random.default_rng(0)
-    return lambda: ([rng.uniform(size=(1, 28, 28, 1)).astype("float32")] for _ in range(100))
-
-
-def representative_unscaled(images):
-    return lambda: ([image[None, ..., None].astype("float32")] for image in images[::15])
-
-
-def representative_front(images):
-    return lambda: ([scaled(image[None])] for image in images[:100])
-
-
-def representative_repeated(images):
-    return lambda: ([scaled(images[place % 50][None])] for place in range(100))
-
-
-def representative_generator(images):
-    return ([scaled(image[None])] for image in images[::15])
-
-
-def representative_spent(images):
-    samples = ([scaled(image[None])] for image in images[::15][:100])
-    return lambda: samples
-
-
-def representative_bare(images):
-    return lambda: (scaled(image[None]) for image in images[::15])
-
-
-def representative_without_batch(images):
-    return lambda: ([scaled(image)] for image in images[::15])
-
-
-def representative_double(images):
-    return lambda: ([image[None, ..., None] / 255] for image in images[::15])
-
-
-def representative_too_many(images):
-    return lambda: ([scaled(image[None])] for image in images[:: len(images) // 100])
-
-
-def representative_shuffled(images):
-    np.random.default_rng(0).shuffle(images)
-    return lambda: ([scaled(image[None])] for image in images[:100])
-
-
-def representative_all(images):
-    return lambda: ([scaled(image[None])] for image in images)
-
-
-def representative_by_lot(images):
-    places = np.random.default_rng(1).choice(len(images), 100, replace=False)
-
-    def samples():
-        for place in places:
-            yield [tf.constant(images[place : place + 1, :, :, None] / 255, tf.float32)]
-
-    return samples
-
-
-def representative_as_a_list(images):
-    step = len(images) / 100
-    chosen = [np.float32(images[int(k * step)].reshape(1, 28, 28, 1)) / 255 for k in range(100)]
-    return lambda: [[sample] for sample in chosen]
-
-
-def representative_as_tuples(images):
-    batches = tf.data.Dataset.from_tensor_slices(images[:: len(images) // 100][:100])
-    batches = batches.map(lambda image: tf.cast(image, tf.float32)[..., None] / 255).batch(1)
-    return lambda: ((batch,) for batch in batches)
-
-
-def representative_from_each_class(images):
-    blocks = np.array_split(images, 10)
-    chosen = np.concatenate([block[:10] for block in blocks])[..., np.newaxis] / np.float32(255)
-    return lambda: ([sample] for sample in chosen[:, np.newaxis])
-
-
-class RepresentativeObject:
-    """A callable object that draws anew at each call."""
-
-    def __init__(self, images):
-        self.images, self.rng = images, np.random.default_rng(2)
-
-    def __call__(self):
-        for image in self.rng.permutation(self.images)[:100]:
-            yield {"args_0": (image[None, :, :, None] / 255).astype(np.float32)}
-
-
-representative_exercise = Exercise(
-    id="32.2",
-    title="Representative data",
-    minutes=10,
-    statement="""Write `representative(images)`. `images` is a NumPy array, uint8 `(n, 28, 28)`,
-`n` at least 100, **sorted by class**: first all zeros, then all ones, and so on. Return what the
-option `representative_dataset` takes: a function without arguments that can be called again and
-again. Each call yields 100 samples, for the lesson's ResNet:
-
-- a sample is a list with one array, float32 `(1, 28, 28, 1)`, scaled as in training, 0 to 1;
-- the 100 images are different ones, taken from all over `images`, in any order.
-
-`images` stays as it is. For example, `next(iter(representative(images)()))[0].shape` is
-`(1, 28, 28, 1)`.""",
-    stub="""def representative(images):
-    ...""",
-    answer="representative",
-    check=check_representative,
-    reference=representative,
-    hints=(
-        "Define a function inside the function: the inner one has a loop with yield, and the outer "
-        "one returns the inner one without calling it.",
-        "For images from all over the array, take every k-th, or draw places by lot without "
-        "drawing one twice. Then two axes of size 1 are missing, in front and at the end.",
-        "yield [sample], where sample is image[np.newaxis, ..., np.newaxis] / 255 as float32, in a "
-        "loop over images[::len(images) // 100][:100].",
-    ),
-    explanation=(
-        "The converter runs the float model on the samples and notes the range of each tensor. So "
-        "they have to look as the images of later do: scaled alike, and of all kinds."
-    ),
-    wrong=(
-        Wrong(representative_noise, "A sample is none of the images"),
-        Wrong(representative_unscaled, "The pixels go up to 255"),
-        Wrong(representative_front, "Its images show 1 class only"),
-        Wrong(representative_repeated, "come more than once"),
-        Wrong(representative_generator, "It returns a generator"),
-        Wrong(representative_spent, "its samples are used up"),
-        Wrong(representative_bare, "expected a list with one array"),
-        Wrong(representative_without_batch, "expected (1, 28, 28, 1), a batch of one image"),
-        Wrong(representative_double, "has the dtype float64"),
-        Wrong(representative_all, "yields more than 200 samples"),
-        Wrong(representative_too_many, "yields 102 samples, expected 100"),
-        Wrong(representative_shuffled, "It changes the images"),
-    ),
-    right=(
-        representative_by_lot,
-        representative_as_a_list,
-        representative_as_tuples,
-        representative_from_each_class,
-        RepresentativeObject,
-    ),
-)
-
-# ---------------------------------------------------------------- 32.3
-
 FORMATS = (".weights.h5", ".keras", "SavedModel", "LiteRT", "LiteRT int8")
 choice = {"colleague": ".keras", "service": "SavedModel", "watch": "LiteRT int8"}
 
@@ -627,9 +360,9 @@ def check_choice(answer):
 
 
 stories = Exercise(
-    id="32.3",
+    id="32.2",
     title="Three stories",
-    minutes=10,
+    minutes=5,
     statement="""Choose an export for each of three people. The choices are `".weights.h5"`,
 `".keras"`, `"SavedModel"`, `"LiteRT"` and `"LiteRT int8"`; several may do, and one fits best.
 
@@ -676,7 +409,7 @@ stories = Exercise(
     ),
 )
 
-# ---------------------------------------------------------------- 32.4
+# ---------------------------------------------------------------- 32.3
 
 
 def export_reader(model, folder):
@@ -799,7 +532,7 @@ def reader_on_the_model(model, folder):
 
 
 reader = Exercise(
-    id="32.4",
+    id="32.3",
     title="A reader of raw pixels",
     minutes=20,
     statement="""Nobody who uses your model should have to know how it was trained. `model` takes
@@ -851,4 +584,4 @@ shape `(5,)`.""",
     seconds=60,
 )
 
-EXERCISES = (any_batch, representative_exercise, stories, reader)
+EXERCISES = (any_batch, stories, reader)
