@@ -15,7 +15,8 @@ class Lesson:
 
     ``needs`` holds file names without their ending, ``introduces`` the public ``tf.`` and
     ``keras.`` names that the core of no earlier lesson uses. ``minutes`` is the length of the
-    core, ``further`` that of what follows it.
+    core, ``further`` that of what follows it; ``road`` says whether the lesson is on the main road
+    from a tensor to a ResNet.
     """
 
     file: str
@@ -26,6 +27,7 @@ class Lesson:
     introduces: tuple[str, ...]
     minutes: int
     further: int
+    road: bool = False
 
     @property
     def name(self) -> str:
@@ -54,12 +56,18 @@ def lessons() -> list[Lesson]:
 
 
 def show_map() -> "Diagram":
-    """Return the course as a picture: a box a lesson, an arrow to each lesson that needs it."""
+    """Return the course as a picture: a box a lesson, an arrow to each lesson that needs it.
+
+    The boxes of the main road are highlighted, and the title says how many hours it takes.
+    """
     from course_utils.diagrams import draw_graph
 
     # The names hold all that the picture shows, so that a comparison of texts notices a change.
     every = lessons()
+    road = [one for one in every if one.road]
     boxes = {one.name: f"{one.number} {one.title}, {one.minutes} min" for one in every}
-    nodes = {boxes[one.name]: {"kind": "input" if not one.needs else "operation"} for one in every}
+    nodes = {boxes[one.name]: {"kind": "highlight" if one.road else "operation"} for one in every}
     edges = [(boxes[need], boxes[one.name]) for one in every for need in one.needs]
-    return draw_graph(nodes, edges, title="The lessons, and what each needs")
+    hours, of_all = (round(sum(one.minutes for one in part) / 60) for part in (road, every))
+    title = f"The lessons: main road (orange) {hours} hours, all {of_all} hours"
+    return draw_graph(nodes, edges, title=title)

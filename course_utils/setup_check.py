@@ -34,7 +34,7 @@ class Finding:
         return not self.remedy
 
     def __str__(self) -> str:
-        line = f"{'ok  ' if self.ok else 'MEND'}  {self.name:<11} {self.found}"
+        line = f"{'ok  ' if self.ok else 'FIX '}  {self.name:<11} {self.found}"
         if self.ok:
             return line
         remedy = textwrap.fill(
@@ -61,7 +61,7 @@ def check_setup() -> bool:
     amiss = sum(not finding.ok for finding in findings)
     print()
     if amiss:
-        print(f"{amiss} of {len(findings)} to mend: the lines marked MEND say what to do.")
+        print(f"{amiss} of {len(findings)} to fix: the lines marked FIX say what to do.")
     else:
         print("All is well. The course runs here.")
     return not amiss

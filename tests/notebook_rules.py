@@ -433,10 +433,6 @@ RULES = (
 
 # --- one sitting ---------------------------------------------------------------------------
 
-# Lessons that are still as long as they were. Each breaks a rule of SITTING, as a test shows:
-# a lesson leaves this list when it is cut, and the list goes when it is empty.
-UNCUT = ("00_start_here",)
-
 LONGEST_CORE = 45  # minutes
 LONGEST_START = 15  # of lesson 00, which teaches no TensorFlow
 LATEST_EXERCISE = 12  # the minute at which the first exercise begins
@@ -548,7 +544,7 @@ def no_solution_is_printed(
     ]
 
 
-# Rules for lessons that are one sitting, which need to know the exercises, too.
+# Rules that make a lesson one sitting, which need to know the exercises, too.
 SITTING = (
     core_is_one_sitting,
     first_exercise_comes_early,

@@ -36,12 +36,12 @@ def printed(notebook, start):
 def test_the_set_up_cell_is_checked_and_its_verdict_stored(notebook):
     (out,) = printed(notebook, "assert check_setup()")
     assert out.endswith("All is well. The course runs here.\n")
-    assert "MEND" not in out
+    assert "FIX" not in out
 
 
 def test_the_walk_through_shows_each_verdict_once(notebook):
     verdicts = [text.split("  ")[1].split(". ")[0] for text in printed(notebook, "check(")]
-    assert verdicts == ["Not attempted", "Not yet", "Correct", "Not yet"]
+    assert verdicts == ["Not attempted", "Not yet", "Correct"]
     first, second = (text for text in printed(notebook, "hint(") if text.startswith("Hint"))
     assert second.startswith(first)
     assert len(second) > len(first)

@@ -407,7 +407,11 @@ def test_minutes_are_written_into_header_map_and_readme(course, lesson):
     address = "https://github.com/ann/course"
     assert "12 minutes · Further: 6 minutes · [Open" in tool.header_source(entry, [entry], address)
     table = tool.readme_text("<!-- lessons --><!-- /lessons -->", [entry], address)
-    assert table.splitlines()[-2].endswith("| Why? | 12 | 6 |")
+    row, _, *hours = table.splitlines()[3:-1]
+    assert row.startswith("| **03** |") and row.endswith("| Why? | 12 | 6 |")
+    assert "some 0 hours with exercises" in " ".join(hours)
+    table = tool.readme_text("<!-- lessons --><!-- /lessons -->", [entry | {"road": False}], "")
+    assert "| 03 |" in table
     entry |= {"further": 0}
     assert "12 minutes · [Open in Colab]" in tool.header_source(entry, [entry], address)
 

@@ -85,15 +85,9 @@ def sitting_problems(name: str) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("name", [name for name in NOTEBOOKS if name not in rules.UNCUT])
+@every_lesson
 def test_a_lesson_is_one_sitting(name):
     expect_none(sitting_problems(name))
-
-
-@pytest.mark.parametrize("name", rules.UNCUT)
-def test_a_lesson_that_is_cut_leaves_the_list(name):
-    assert name in NOTEBOOKS, "there is no such lesson"
-    assert sitting_problems(name), "take it off the list UNCUT in notebook_rules.py"
 
 
 def test_everything_generated_is_up_to_date():

@@ -20,7 +20,7 @@ def only(findings):
     """Return the one finding that is not right, after a look at how it reads."""
     (finding,) = [finding for finding in findings if not finding.ok]
     line, *remedy = str(finding).splitlines()
-    assert line.startswith(f"MEND  {finding.name}")
+    assert line.startswith(f"FIX   {finding.name}")
     assert len(line) <= 110
     assert remedy[0].startswith("      What to do: ")
     return finding
@@ -73,7 +73,7 @@ def test_this_machine_is_ready(capsys, monkeypatch):
         *["Data"] * len(data.FILES),
         "Memory",
     ]
-    assert "MEND" not in out
+    assert "FIX" not in out
     assert str(ROOT) not in out
     assert err == ""
 
@@ -135,7 +135,7 @@ def test_broken_tensorflow(tmp_path):
         "from course_utils.setup_check import look_at_tensorflow\nprint(*look_at_tensorflow())",
         path=[tmp_path],
     )
-    assert out.startswith("MEND  TensorFlow  libfoo.so: no such file\n      What to do: Run")
+    assert out.startswith("FIX   TensorFlow  libfoo.so: no such file\n      What to do: Run")
 
 
 def test_gpus_are_counted(monkeypatch):
@@ -196,7 +196,7 @@ def test_keras_with_another_backend():
     lesson = run(code.format(first="import_tensorflow()"), KERAS_BACKEND="jax")
     assert lesson.startswith("ok    Keras")
     alone = run(code.format(first=""), KERAS_BACKEND="jax")
-    assert "MEND  Keras" in alone
+    assert "FIX   Keras" in alone
     assert "Remove the variable KERAS_BACKEND" in alone
 
 
@@ -247,8 +247,8 @@ def test_an_unforeseen_error_is_a_finding(monkeypatch, capsys):
     monkeypatch.setattr(setup_check, "LOOKS", (setup_check.look_at_python, look_at_stars))
     assert check_setup() is False
     out = capsys.readouterr().out
-    assert "MEND  Stars       cannot be looked at: ValueError: cloudy\n" in out
-    assert out.endswith("\n1 of 2 to mend: the lines marked MEND say what to do.\n")
+    assert "FIX   Stars       cannot be looked at: ValueError: cloudy\n" in out
+    assert out.endswith("\n1 of 2 to fix: the lines marked FIX say what to do.\n")
 
 
 # --- what to do, in three places ----------------------------------------------------------------

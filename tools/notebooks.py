@@ -45,6 +45,8 @@ COURSE_KEYS = ("title", "question", "needs", "introduces", "executed")
 FILE_NAME = re.compile(r"\d\d_[a-z0-9_]+\.ipynb")
 CELL_ID = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 DRAWING_MODULES = ("diagrams", "plots")
+# The numbers of the lessons that lead from a tensor to a ResNet; the others are branches.
+MAIN_ROAD = "00 01 02 03 05 08 10 11 12 13 18 19 24 26 27"
 DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 PLUGIN = "tools.notebooks"
@@ -204,7 +206,11 @@ def describe(path: Path, notebook: NotebookNode, exercises: Sequence[Any] = ()) 
             )
     core, further = structure.sitting(notebook, exercise_minutes(exercises))
     entry = {"file": path.name, "number": path.name[:2]} | {key: course[key] for key in kinds}
-    return entry | {"minutes": core, "further": further}
+    return entry | {
+        "minutes": core,
+        "further": further,
+        "road": entry["number"] in MAIN_ROAD.split(),
+    }
 
 
 def describe_all(root: Path = ROOT) -> list[dict[str, Any]]:
@@ -496,16 +502,28 @@ def map_text(lessons: Sequence[dict[str, Any]]) -> str:
     return json.dumps(list(lessons), indent=1, ensure_ascii=False) + "\n"
 
 
+def hours(lessons: Sequence[dict[str, Any]], *, road: bool = False) -> int:
+    """Return how many hours the cores of all lessons take, or of those on the main road."""
+    return round(sum(one["minutes"] for one in lessons if one["road"] or not road) / 60)
+
+
 def readme_text(readme: str, lessons: Sequence[dict[str, Any]], address: str) -> str:
     """Return README.md with the table between its two markers made anew."""
     table = ["| | lesson | the question it answers | minutes | Further |", "|---|---|---|---|---|"]
     for lesson in lessons:
         colab = colab_link(address, lesson["file"])
+        number = f"**{lesson['number']}**" if lesson["road"] else lesson["number"]
         table.append(
-            f"| {lesson['number']} | [{lesson['title']}](notebooks/{lesson['file']})"
+            f"| {number} | [{lesson['title']}](notebooks/{lesson['file']})"
             + (f" ([in Colab]({colab}))" if colab else "")
             + f" | {lesson['question']} | {lesson['minutes']} | {lesson['further'] or ''} |"
         )
+    road, every = hours(lessons, road=True), hours(lessons)
+    table += [
+        "",
+        f"Bold numbers are the main road from tensor to ResNet, some {road} hours with exercises;",
+        f"all lessons take some {every} hours, without Further.",
+    ]
     between = "<!-- lessons -->\n" + "\n".join(table) + "\n<!-- /lessons -->"
     return re.sub(
         r"<!-- lessons -->.*?<!-- /lessons -->", lambda _: between, readme, flags=re.DOTALL
