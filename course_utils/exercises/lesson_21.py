@@ -221,7 +221,7 @@ of shape (None, height, width, channels), and the result is a symbolic tensor of
 height, width, 16).
 
 - Each box of convolutions is a `layers.Conv2D` of its own, with ReLU and a bias and without
-  batch normalisation. The number of filters stands in the box.
+  batch normalisation. The number of filters is in the box.
 - Height and width stay as they are along each path, also in
   `layers.AveragePooling2D(size, ...)`.
 - The four paths are joined by channel, in the order a, b, c, d.
@@ -816,7 +816,7 @@ from_edges = Exercise(
   stands for the model's input and is no part.
 
 Each part is called exactly once. If one edge leads to it, it is called on a tensor; if several
-do, on a list of tensors, in the order in which these edges stand in the list. The output is
+do, on a list of tensors, in the order in which these edges are listed. The output is
 that of the one part from which no edge leaves. There is no cycle.
 
 For example, with `parts = {"a": layers.Dense(4), "sum": layers.Add()}` and

@@ -289,7 +289,7 @@ head = Exercise(
     id="23.2",
     title="Another head for the clips",
     minutes=10,
-    statement="""Write `over_frames(frames)`, which could stand in the place of the LSTM over the
+    statement="""Write `over_frames(frames)`, which could take the place of the LSTM over the
 frames. It takes a symbolic float32 tensor of shape (None, 5, 64), one vector for each of five
 frames, and returns a symbolic tensor of shape (None, 32), one vector for the clip. It must
 

@@ -338,8 +338,8 @@ centre = Exercise(
 none. It returns float32 of the same shape: each row minus its own mean over the steps, feature by
 feature.
 
-- With a mask, the mean is over the real steps only. What stands at padded steps of the result does
-  not matter, as long as it is a number: a row without any real step must not give NaN.
+- With a mask, the mean is over the real steps only. The values at padded steps of the result do
+  not matter, as long as they are numbers: a row without any real step must not give NaN.
 - Without a mask, all steps count.
 - The mask goes on to the next layer, unchanged.
 

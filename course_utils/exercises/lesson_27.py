@@ -505,7 +505,7 @@ post_activation = Exercise(
     title="A post-activation unit",
     minutes=10,
     statement="""The first residual networks, and ResNet-18 in the next lesson, order the parts
-otherwise. Write the layer `PostActivationUnit(filters)`. It is called on float32 `(batch, height,
+differently. Write the layer `PostActivationUnit(filters)`. It is called on float32 `(batch, height,
 width, channels)` and returns float32 `(batch, height, width, filters)`:
 
 - main path: convolution 3 × 3, batch normalisation, ReLU, convolution 3 × 3, batch normalisation;
@@ -587,7 +587,7 @@ class LayerC(ResNetLayer):
         self.units = [self.units[0]] * units
 
 
-class MendedUnit(ResidualUnit):
+class FixedUnit(ResidualUnit):
     def call(self, inputs, training=None):
         x = self.conv_1(self.relu(self.norm_1(inputs, training=training)))
         x = self.conv_2(self.relu(self.norm_2(x, training=training)))
@@ -595,7 +595,7 @@ class MendedUnit(ResidualUnit):
         return shortcut + x
 
 
-class MendedLayer(layers.Layer):
+class FixedLayer(layers.Layer):
     def __init__(self, units, filters, **kwargs):
         super().__init__(**kwargs)
         self.units = [ResidualUnit(filters) for _ in range(units)]
@@ -608,7 +608,7 @@ class MendedLayer(layers.Layer):
 
 
 @without_warnings
-def check_mended(answer):
+def check_repaired(answer):
     if not isinstance(answer, dict) or set(answer) != {"A", "B", "C"}:
         fail(f'Got {describe(answer)}; expected a dict with the keys "A", "B" and "C".')
     for letter in "AB":
@@ -714,20 +714,20 @@ class UnitWithoutShortcut(ResidualUnit):
         return self.conv_2(self.relu(self.norm_2(x, training=training)))
 
 
-class UnitActivatedSum(MendedUnit):
+class UnitActivatedSum(FixedUnit):
     def call(self, inputs, training=None):
         return self.relu(super().call(inputs, training=training))
 
 
-class LayerUncalled(MendedLayer):
+class LayerUncalled(FixedLayer):
     def call(self, inputs, training=None):
         return self.units[0](inputs, training=training) + 0 * self.units[-1](inputs)
 
 
-MENDED = {"A": MendedUnit, "B": MendedUnit, "C": MendedLayer}
+REPAIRED = {"A": FixedUnit, "B": FixedUnit, "C": FixedLayer}
 
 
-class MendedA(ResidualUnit):
+class RepairedA(ResidualUnit):
     def call(self, inputs, training=None):
         shortcut = inputs if self.projection is None else self.projection(inputs)
         x = self.relu(self.norm_1(inputs, training=training))
@@ -735,7 +735,7 @@ class MendedA(ResidualUnit):
         return self.conv_2(x) + shortcut
 
 
-class MendedC(ResNetLayer):
+class RepairedC(ResNetLayer):
     def __init__(self, units, filters, **kwargs):
         super().__init__(units, filters, **kwargs)
         self.units = [ResidualUnit(filters) for _ in range(units)]
@@ -752,23 +752,23 @@ three_broken = Exercise(
     id="27.3",
     title="Three broken ResNets",
     minutes=20,
-    statement="""Mend the parts of the three networks above: `UnitA`, `UnitB` and `LayerC`. All
+    statement="""Repair the parts of the three networks above: `UnitA`, `UnitB` and `LayerC`. All
 three run without an error. Find what is at fault in each; the symptoms of the cell above say where
 to look.
 
-Set `mended` to a dict with the keys `"A"`, `"B"`, `"C"` and three **classes**:
-`mended["A"](filters)` and `mended["B"](filters)` are pre-activation units as in the lesson, and
-`mended["C"](units, filters)` is a chain of `units` units. You may derive from `ResidualUnit` and
+Set `repaired` to a dict with the keys `"A"`, `"B"`, `"C"` and three **classes**:
+`repaired["A"](filters)` and `repaired["B"](filters)` are pre-activation units as in the lesson, and
+`repaired["C"](units, filters)` is a chain of `units` units. You may derive from `ResidualUnit` and
 `ResNetLayer`, or write the classes anew with Keras layers.""",
-    stub="""mended = {
+    stub="""repaired = {
     "A": ...,
     "B": ...,
     "C": ...,
 }""",
-    answer="mended",
-    check=check_mended,
-    reference=MENDED,
-    reference_source="""class MendedUnit(ResidualUnit):
+    answer="repaired",
+    check=check_repaired,
+    reference=REPAIRED,
+    reference_source="""class FixedUnit(ResidualUnit):
     def call(self, inputs, training=None):
         x = self.conv_1(self.relu(self.norm_1(inputs, training=training)))
         x = self.conv_2(self.relu(self.norm_2(x, training=training)))
@@ -776,7 +776,7 @@ Set `mended` to a dict with the keys `"A"`, `"B"`, `"C"` and three **classes**:
         return shortcut + x
 
 
-class MendedLayer(layers.Layer):
+class FixedLayer(layers.Layer):
     def __init__(self, units, filters, **kwargs):
         super().__init__(**kwargs)
         self.units = [ResidualUnit(filters) for _ in range(units)]
@@ -788,7 +788,7 @@ class MendedLayer(layers.Layer):
         return x
 
 
-mended = {"A": MendedUnit, "B": MendedUnit, "C": MendedLayer}""",
+repaired = {"A": FixedUnit, "B": FixedUnit, "C": FixedLayer}""",
     hints=(
         "A: follow the shortcut back to where it starts. B: who tells a batch normalisation in "
         "which mode it is? C: how many units are in a list that one unit was put into twice?",
@@ -803,15 +803,15 @@ mended = {"A": MendedUnit, "B": MendedUnit, "C": MendedLayer}""",
         "that a chain has the weights of all its units."
     ),
     wrong=(
-        Wrong({"A": UnitA, "B": MendedUnit, "C": MendedLayer}, "the shortcut does not carry"),
-        Wrong({"A": MendedUnit, "B": UnitB, "C": MendedLayer}, "the moving averages do not move"),
-        Wrong({"A": MendedUnit, "B": MendedUnit, "C": LayerC}, "The list holds one object"),
-        Wrong({"A": UnitWithoutShortcut, "B": MendedUnit, "C": MendedLayer}, "A: the shortcut is"),
-        Wrong({"A": MendedUnit, "B": UnitActivatedSum, "C": MendedLayer}, "B: there is a ReLU"),
-        Wrong({"A": MendedUnit, "B": MendedUnit, "C": LayerUncalled}, "each of them called"),
+        Wrong({"A": UnitA, "B": FixedUnit, "C": FixedLayer}, "the shortcut does not carry"),
+        Wrong({"A": FixedUnit, "B": UnitB, "C": FixedLayer}, "the moving averages do not move"),
+        Wrong({"A": FixedUnit, "B": FixedUnit, "C": LayerC}, "The list holds one object"),
+        Wrong({"A": UnitWithoutShortcut, "B": FixedUnit, "C": FixedLayer}, "A: the shortcut is"),
+        Wrong({"A": FixedUnit, "B": UnitActivatedSum, "C": FixedLayer}, "B: there is a ReLU"),
+        Wrong({"A": FixedUnit, "B": FixedUnit, "C": LayerUncalled}, "each of them called"),
     ),
     right=(
-        {"A": MendedA, "B": ImplicitFlag, "C": MendedC},
+        {"A": RepairedA, "B": ImplicitFlag, "C": RepairedC},
         {"A": ResidualUnit, "B": ResidualUnit, "C": ResNetLayer},
     ),
 )

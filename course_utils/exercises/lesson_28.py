@@ -471,7 +471,7 @@ Write `count_resnet(blocks, channels, classes)`. `blocks` is a tuple with the nu
 of each stage, one stage or more; `channels` are those of the images, `classes` those of the answer.
 It returns `(layers, parameters)`, two whole numbers:
 
-- `layers` counts the convolutions and dense layers that lie one behind the other, as the name of a
+- `layers` counts the convolutions and dense layers that follow one another, as the name of a
   ResNet does;
 - `parameters` counts the **trainable** ones.
 

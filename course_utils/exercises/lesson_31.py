@@ -650,7 +650,7 @@ and puts it on a device, wherever the wrapper itself is called:
 
 - it is called on what `layer` takes, and returns what `layer` returns;
 - the weights of `layer` are made on `device`, and it computes on `device`, also when the call
-  stands in a `tf.device` scope of another device;
+  is in a `tf.device` scope of another device;
 - Keras finds the weights of `layer` in `OnDevice(layer, device).weights`.
 
 `device` is text such as `"CPU:1"`. With it, a `keras.Sequential` can be spread over devices:
