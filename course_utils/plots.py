@@ -1,4 +1,4 @@
-"""Pictures of images, training curves, timings and other curves, in one quiet style.
+"""Pictures of images, training curves and other curves, in one quiet style.
 
 Each function returns a figure and shows nothing by itself. A notebook shows the figure exactly
 once, where it is the last line of a cell, as with any other value; anywhere else, ``display``
@@ -29,7 +29,7 @@ import matplotlib.style
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
+from matplotlib.ticker import MaxNLocator, NullLocator
 from PIL import Image, ImageChops, ImageStat  # Pillow comes with matplotlib
 
 from course_utils.arguments import check_flag, check_text, check_whole, short
@@ -338,95 +338,6 @@ def plot_lines(
         markers=markers,
         events=_check_events(events),
     )
-
-
-def plot_timings(
-    seconds_by_name: Mapping[str, Any],
-    *,
-    title: str | None = None,
-    per: str = "a call",
-) -> Figure:
-    """Draw durations as horizontal bars on a logarithmic axis, each with its value.
-
-    Args:
-        seconds_by_name: from a name to a duration in seconds, or to the durations of several
-            repeats; of these the bar shows the median and a thin line the shortest and longest.
-        title: the message of the figure.
-        per: what took so long, for the axis: "a call", "a step", "an epoch".
-
-    >>> plot_timings({"eager": 0.0113, "graph": [0.0004, 0.0005]}, title="The graph is faster")
-    Figure: The graph is faster (bars: eager, graph; x: time a call)
-
-    Raises:
-        TypeError: an argument has the wrong type.
-        ValueError: there is no duration, or one that is not a finite number above 0.
-    """
-    if not isinstance(seconds_by_name, Mapping):
-        raise TypeError(
-            "seconds_by_name: expected a dict from a name to seconds, "
-            f"got {short(seconds_by_name)}."
-        )
-    if not seconds_by_name:
-        raise ValueError("seconds_by_name: expected at least one duration, got none.")
-    if title is not None:
-        check_text("title", title)
-    check_text("per", per)
-    names = [str(name) for name in seconds_by_name]
-    repeats = []
-    for name, seconds in seconds_by_name.items():
-        where = f"seconds_by_name[{name!r}]"
-        values = _numbers(where, seconds)
-        if values.ndim > 1 or values.size == 0:
-            raise ValueError(f"{where}: expected one number or a list, got shape {values.shape}.")
-        if not (np.isfinite(values) & (values > 0)).all():
-            raise ValueError(f"{where}: expected seconds above 0, got {short(seconds)}.")
-        repeats.append(np.atleast_1d(values))
-    medians = [float(np.median(values)) for values in repeats]
-    shortest = min(float(values.min()) for values in repeats)
-    longest = max(float(values.max()) for values in repeats)
-
-    with _course_style():
-        figure = _new_figure(WIDTH, 1.05 + 0.42 * len(names), title)
-        axes = figure.subplots()
-        places = np.arange(len(names))
-        axes.set_xscale("log")
-        axes.barh(places, medians, height=0.62, color=COLOURS["blue"])
-        for place, values in zip(places, repeats, strict=True):
-            end = float(np.median(values))
-            if len(values) > 1:
-                axes.hlines(place, values.min(), values.max(), color=INK, linewidth=1.2)
-                end = max(end, float(values.max()))
-            axes.annotate(
-                format_seconds(float(np.median(values))),
-                (end, place),
-                xytext=(5, 0),
-                textcoords="offset points",
-                va="center",
-                annotation_clip=False,
-            )
-        axes.set_yticks(places, [textwrap.fill(name, 24) for name in names])
-        axes.invert_yaxis()
-        axes.set_xlim(10.0 ** math.floor(math.log10(shortest * 0.7)), longest * 1.1)
-        axes.xaxis.set_major_locator(LogLocator(numticks=7))
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: format_seconds(value)))
-        axes.xaxis.set_minor_formatter(NullFormatter())
-        axes.grid(False, axis="y")
-        axes.tick_params(axis="y", length=0)
-        axes.set_xlabel(f"time {per} (logarithmic axis)")
-    figure.description = _describe(title, f"bars: {', '.join(names)}; x: time {per}")
-    return figure
-
-
-def format_seconds(seconds: float) -> str:
-    """Return a duration with two or three digits and a fitting unit.
-
-    >>> format_seconds(0.000_012), format_seconds(0.0123), format_seconds(2), format_seconds(90)
-    ('12 µs', '12.3 ms', '2 s', '90 s')
-    """
-    units = [(1.0, "s"), (1e3, "ms"), (1e6, "µs"), (1e9, "ns")]
-    fitting = [(seconds * factor, unit) for factor, unit in units if seconds * factor >= 0.9995]
-    value, unit = fitting[0] if fitting else (seconds * 1e9, "ns")
-    return f"{value:.0f} {unit}" if value >= 99.95 else f"{value:.3g} {unit}"
 
 
 # --- drawing --------------------------------------------------------------------------------

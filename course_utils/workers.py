@@ -3,7 +3,7 @@
 ``run_workers`` finds free ports, tells each process through ``TF_CONFIG`` who it is and who the
 others are, watches what they print, and leaves no process behind: not when a worker hangs, not
 when you interrupt the cell, not when the kernel itself is killed. Only the standard library is
-needed. Used in lesson 30, which explains ``TF_CONFIG``.
+needed. Used in lesson 31, which explains ``TF_CONFIG``.
 """
 
 import contextlib
@@ -163,7 +163,7 @@ def tf_config(ports: Sequence[int], index: int) -> str:
     Raises:
         TypeError, ValueError: ``ports`` is empty, or ``index`` is not a place in it.
 
-    Source: TensorFlow guide "Distributed training with TensorFlow". Built in lesson 30.
+    Source: TensorFlow guide "Distributed training with TensorFlow". Built in lesson 31.
 
     >>> print(tf_config([2001, 2002], 1))
     {"cluster": {"worker": ["127.0.0.1:2001", "127.0.0.1:2002"]}, "task": {"type": "worker", \
@@ -217,7 +217,7 @@ def run_workers(
         WorkersError: no process or port can be had, or the time is over.
 
     However this ends, by an interrupt too, no worker is left running, and what the workers put into
-    their temporary folder is gone. Used in lesson 30.
+    their temporary folder is gone. Used in lesson 31.
     """
     path = Path(script)
     if not path.is_file():

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from fresh_process import run_python
 
-from course_utils.graphs import count_operations, show_graph, trace_graphs
+from course_utils.graphs import count_operations, read_profile, show_graph, trace_graphs
 from course_utils.session import import_tensorflow
 
 tf = import_tensorflow()
@@ -258,3 +258,19 @@ def test_constants_show_their_value_or_shape():
     text = show_graph(trace_graphs(f, tf.ones(3)).before).text
     assert "constant 0.5" in text
     assert "shape (3,)" in text
+
+
+# --- profiles -------------------------------------------------------------------------------
+
+
+def test_a_profile_is_read_by_kind(tmp_path):
+    multiply = tf.function(lambda x: tf.matmul(x, x))
+    x = tf.ones((64, 64))
+    multiply(x)
+    with tf.profiler.experimental.Profile(str(tmp_path)):
+        for _ in range(3):
+            multiply(x).numpy()
+    spent = read_profile(tmp_path)
+    assert spent and all(time >= 0 for time in spent.values())
+    assert list(spent.values()) == sorted(spent.values(), reverse=True)
+    assert any("MatMul" in kind for kind in spent)

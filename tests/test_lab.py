@@ -20,10 +20,11 @@ import nbformat
 import pytest
 
 from tools.manage import lab_command
+from tools.structure import is_folded
 from tools.venv import environment
 
 ROOT = Path(__file__).resolve().parent.parent
-LESSONS = ["00_start_here", "02_eager_and_graph"]
+LESSONS = ["00_start_here", "03_eager_and_graph"]
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 CHROMIUM = next(filter(None, map(shutil.which, BROWSERS)), None)
 
@@ -273,6 +274,8 @@ def test_the_course_kernel_comes_before_a_user_kernel_of_the_same_name(server):
 def test_all_cells_of_a_lesson_run_in_the_browser(lesson, server, open_page):
     source = nbformat.read(ROOT / "notebooks" / f"{lesson}.ipynb", as_version=4)
     cells = [cell for cell in source.cells if cell.cell_type == "code"]
+    last = max(place for place, cell in enumerate(cells, start=1) if not is_folded(cell))
+    unfolded = sum(not is_folded(cell) for cell in cells)
     url = server.url  # the one that is printed opens the first lesson
     if lesson != LESSONS[0]:
         place = f"/lab/workspaces/{lesson}/tree/notebooks/{lesson}.ipynb"
@@ -292,8 +295,9 @@ def test_all_cells_of_a_lesson_run_in_the_browser(lesson, server, open_page):
     def finished() -> bool:
         errors = page.evaluate(ERRORS)
         assert not errors, f"a cell of {lesson} failed on the page:\n{errors[0]}"
-        prompts = page.evaluate(PROMPTS)
-        return all(re.fullmatch(r"\[\d+\]:", prompt) for prompt in prompts)
+        prompts = [prompt for prompt in page.evaluate(PROMPTS) if prompt]  # a folded cell has none
+        numbers = [int(prompt[1:-2]) for prompt in prompts if re.fullmatch(r"\[\d+\]:", prompt)]
+        return len(numbers) == unfolded and max(numbers) == last
 
     wait_for(finished, SECONDS_TO_RUN, f"the end of {lesson}")
     expected = stored_pictures(lesson)

@@ -360,8 +360,6 @@ def test_options_are_keyword_only():
         plots.show_images(IMAGES, ["a", "b"])
     with pytest.raises(TypeError):
         plots.plot_histories({"loss": [1.0]}, "loss")
-    with pytest.raises(TypeError):
-        plots.plot_timings({"a": 1.0}, "title")
 
 
 # --- histories ------------------------------------------------------------------------------
@@ -544,73 +542,6 @@ def test_spread_keeps_order_and_distance():
     assert levels[4] == pytest.approx(0.1)
     assert plots.spread([], []) == []
     assert plots.spread([0.3, 0.7], [0.1, 0.1]) == pytest.approx([0.3, 0.7])
-
-
-# --- timings --------------------------------------------------------------------------------
-
-
-def test_timings():
-    figure = plots.plot_timings(
-        {"eager": [0.03, 0.01, 0.02], "graph": 0.0004}, title="Faster", per="a step"
-    )
-    axes = figure.axes[0]
-    assert [bar.get_width() for bar in axes.patches] == [0.02, 0.0004]
-    assert [label.get_text() for label in axes.get_yticklabels()] == ["eager", "graph"]
-    assert names(figure) == ["20 ms", "400 µs"]
-    assert axes.get_xscale() == "log"
-    assert axes.yaxis_inverted()  # the first name is on top
-    assert axes.get_xlim()[0] == pytest.approx(1e-4)
-    (whisker,) = axes.collections
-    assert whisker.get_segments()[0].tolist() == [[0.01, 0.0], [0.03, 0.0]]
-    assert axes.get_xlabel() == "time a step (logarithmic axis)"
-    assert "0.0" not in repr(figure)
-    figure.draw_without_rendering()
-    ticks = [label.get_text() for label in axes.get_xticklabels()]
-    assert {"100 µs", "1 ms", "10 ms"} <= set(ticks)
-
-
-def test_equal_timings_have_bars():
-    axes = plots.plot_timings({"a": 1.0, "b": 1.0}).axes[0]
-    assert axes.get_xlim()[0] <= 0.1
-
-
-@pytest.mark.parametrize(
-    ("seconds", "options", "error", "message"),
-    [
-        ([1.0], {}, TypeError, "seconds_by_name: expected a dict"),
-        ({}, {}, ValueError, "seconds_by_name: expected at least one duration"),
-        ({"a": 0}, {}, ValueError, r"seconds_by_name\['a'\]: expected seconds above 0, got 0"),
-        ({"a": -1}, {}, ValueError, r"seconds_by_name\['a'\]: expected seconds above 0"),
-        ({"a": np.nan}, {}, ValueError, r"seconds_by_name\['a'\]: expected seconds above 0"),
-        ({"a": np.inf}, {}, ValueError, r"seconds_by_name\['a'\]: expected seconds above 0"),
-        ({"a": []}, {}, ValueError, r"seconds_by_name\['a'\]: expected one number or a list"),
-        ({"a": [[1]]}, {}, ValueError, r"seconds_by_name\['a'\]: expected one number or a list"),
-        ({"a": "1 s"}, {}, TypeError, r"seconds_by_name\['a'\]: expected numbers"),
-        ({"a": 1}, {"per": None}, TypeError, "per: expected a text"),
-        ({"a": 1}, {"title": 1}, TypeError, "title: expected a text"),
-    ],
-)
-def test_timings_that_are_refused(seconds, options, error, message):
-    with pytest.raises(error, match=f"^{message}"):
-        plots.plot_timings(seconds, **options)
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [
-        (1.2345, "1.23 s"),
-        (0.9996, "1 s"),
-        (0.999, "999 ms"),
-        (123.4, "123 s"),
-        (0.0123, "12.3 ms"),
-        (0.0009999, "1 ms"),
-        (9.99e-6, "9.99 µs"),
-        (5e-9, "5 ns"),
-        (2e-10, "0.2 ns"),
-    ],
-)
-def test_format_seconds(seconds, text):
-    assert plots.format_seconds(seconds) == text
 
 
 # --- what TensorFlow and Keras hand over ----------------------------------------------------
